@@ -1,0 +1,184 @@
+#include <levada/actors/channel_actor.hpp>
+
+#include <caf/actor.hpp>
+#include <caf/actor_cast.hpp>
+#include <caf/actor_config.hpp>
+#include <caf/actor_system.hpp>
+#include <caf/exit_reason.hpp>
+#include <caf/mailbox_element.hpp>
+#include <caf/make_actor.hpp>
+#include <caf/scheduler/abstract_coordinator.hpp>
+#include <caf/sec.hpp>
+#include <caf/system_messages.hpp>
+
+#include <levada/actors/registry.hpp>
+#include <levada/runtime/engine.hpp>
+
+namespace levada::detail {
+
+namespace {
+
+/// Ends a channel's actor from a worker, after enqueue() has returned.
+class ending_job final : public caf::resumable {
+public:
+  ending_job(channel_actor& which, bool kill) : which_(which), kill_(kill) {
+    which_.retain();
+  }
+  ~ending_job() override {
+    which_.release();
+  }
+  ending_job(const ending_job&) = delete;
+  ending_job& operator=(const ending_job&) = delete;
+
+  resume_result resume(caf::execution_unit*, std::size_t) override {
+    if (kill_)
+      which_.end(close_reason::killed);
+    else
+      which_.end_if_drained();
+    return done;
+  }
+  void intrusive_ptr_add_ref_impl() override {
+    references_.fetch_add(1, std::memory_order_relaxed);
+  }
+  void intrusive_ptr_release_impl() override {
+    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1)
+      delete this;
+  }
+
+private:
+  channel_actor& which_;
+  bool kill_;
+  std::atomic<int> references_{1};
+};
+
+channel_actor& actor_of(channel_core& core) noexcept {
+  return static_cast<channel_actor&>(core);
+}
+
+} // namespace
+
+channel_actor::channel_actor(caf::actor_config& config,
+                             const channel_setup& setup, std::uint64_t id,
+                             channel_directory& home)
+    : caf::monitorable_actor(config), channel_core(setup, id, &home) {
+}
+
+channel_actor::~channel_actor() = default;
+
+const char* channel_actor::name() const {
+  const auto* given = channel_core::name();
+  return *given == '\0' ? "levada.channel" : given;
+}
+
+void channel_actor::enqueue(caf::mailbox_element_ptr message,
+                            caf::execution_unit* unit) {
+  const auto& content = message->content();
+  if (content.match_elements<caf::exit_msg>()) {
+    const auto& exit = content.get_as<caf::exit_msg>(0);
+    if (!exit.reason)
+      return; // a linked actor ended well
+    // `kill` drops what is buffered, any other reason leaves it to be received.
+    // Both end the actor later: CAF may hold our mutex right now.
+    close_quietly({close_reason::killed});
+    home_system().scheduler().enqueue(
+      new ending_job(*this, exit.reason == caf::exit_reason::kill));
+    return;
+  }
+  if (content.match_elements<caf::down_msg>())
+    return;
+  if (content.match_elements<caf::sys_atom, caf::get_atom, std::string>()) {
+    handle_system_message(*message, unit, true);
+    return;
+  }
+  if (getf(is_terminated_flag))
+    bounce(message);
+  else
+    bounce(message, caf::make_error(caf::sec::unexpected_message));
+}
+
+void channel_actor::on_destroy() {
+  home().remove(*this);
+  home().release();
+  if (!getf(is_cleaned_up_flag))
+    cleanup(exit_reason_of(closed), nullptr);
+  caf::monitorable_actor::on_destroy();
+}
+
+void channel_actor::end(close_reason why) {
+  // A refusing state first: whoever sees the actor ended finds it closed.
+  close_quietly({why, nullptr, why == close_reason::killed});
+  setf(is_terminated_flag);
+  cleanup(exit_reason_of(why), nullptr);
+}
+
+bool channel_actor::retain_if_alive() noexcept {
+  auto& strong = ctrl()->strong_refs;
+  auto references = strong.load();
+  while (references != 0)
+    if (strong.compare_exchange_weak(references, references + 1,
+                                     std::memory_order_relaxed))
+      return true;
+  return false;
+}
+
+caf::strong_actor_ptr channel_actor::pointer() {
+  return caf::strong_actor_ptr{ctrl()};
+}
+
+caf::error channel_actor::exit_reason_of(close_reason why) {
+  switch (why) {
+    case close_reason::open:
+      return caf::exit_reason::unreachable;
+    case close_reason::failed:
+      return caf::exit_reason::unhandled_exception;
+    case close_reason::killed:
+      return caf::exit_reason::kill;
+    case close_reason::runtime_stopped:
+      return caf::exit_reason::user_shutdown;
+    default:
+      return caf::exit_reason::normal;
+  }
+}
+
+// -- channel_core, where it is the actor --------------------------------------
+
+void channel_core::retain() noexcept {
+  caf::intrusive_ptr_add_ref(actor_of(*this).ctrl());
+}
+
+void channel_core::release() noexcept {
+  caf::intrusive_ptr_release(actor_of(*this).ctrl());
+}
+
+void channel_core::end_if_drained() {
+  auto why = close_reason::open;
+  {
+    spin_guard guard{lock};
+    if (!exposed || !is_drained())
+      return;
+    why = closed;
+  }
+  actor_of(*this).end(why);
+}
+
+channel_core& make_channel_core(engine& where, const channel_setup& setup) {
+  auto& home = channel_directory::of(where);
+  caf::actor_config config;
+  auto& system = where.system();
+  auto pointer = caf::make_actor<channel_actor, caf::strong_actor_ptr>(
+    system.next_actor_id(), system.node(), &system, config, setup,
+    home.next_id(), home);
+  auto* made
+    = static_cast<channel_actor*>(caf::actor_cast<caf::abstract_actor*>(pointer));
+  home.add(*made);
+  // One strong reference for each end that has handles.
+  made->retain();
+  made->retain();
+  made->add_sender();
+  made->add_receiver();
+  if (home.closing())
+    made->close({close_reason::runtime_stopped});
+  return *made;
+}
+
+} // namespace levada::detail

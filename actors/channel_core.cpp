@@ -1,0 +1,483 @@
+#include <levada/actors/channel_core.hpp>
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+#include <levada/actors/channel_actor.hpp>
+#include <levada/actors/channel_extras.hpp>
+#include <levada/actors/channel_info.hpp>
+#include <levada/actors/registry.hpp>
+#include <levada/actors/select_claim.hpp>
+#include <levada/actors/transfer.hpp>
+#include <levada/runtime/engine.hpp>
+
+namespace levada::detail {
+
+// -- strays -------------------------------------------------------------------
+
+struct stray_list::stray {
+  stray* next;
+  dead_letter_sink* sink;
+  dead_letter_reason why;
+  alignas(16) std::byte cell[1];
+};
+
+void stray_list::add(void* cell, dead_letter_reason why,
+                     dead_letter_sink* sink) {
+  auto* memory = ::operator new(offsetof(stray, cell) + type_.size);
+  auto* added = ::new (memory) stray{nullptr, sink, why, {}};
+  type_.relocate(added->cell, cell);
+  (first_ == nullptr ? first_ : last_->next) = added;
+  last_ = added;
+}
+
+stray_list::~stray_list() {
+  while (first_ != nullptr) {
+    auto* each = std::exchange(first_, first_->next);
+    if (each->sink != nullptr)
+      each->sink->consume(each->cell, each->why);
+    else
+      type_.destroy(each->cell);
+    ::operator delete(each);
+  }
+}
+
+// -- making and unmaking ------------------------------------------------------
+
+channel_core::channel_core(const channel_setup& setup, std::uint64_t id,
+                           channel_directory* home)
+    : policy(setup.policy),
+      capacity(setup.capacity),
+      type(*setup.type),
+      id(id),
+      home_(home) {
+  std::unique_ptr<dead_letter_sink> sink{setup.sink};
+  if (*setup.name != '\0' || sink != nullptr) {
+    extras().name = setup.name;
+    extras().sink = std::move(sink);
+  }
+}
+
+channel_core::~channel_core() {
+  {
+    stray_list strays{type};
+    drain_into(strays, dead_letter_reason::no_receivers);
+  }
+  ::operator delete(ring);
+  delete extras_;
+}
+
+channel_extras& channel_core::extras() {
+  if (extras_ == nullptr)
+    extras_ = new channel_extras;
+  return *extras_;
+}
+
+const char* channel_core::name() const noexcept {
+  return extras_ == nullptr ? "" : extras_->name.c_str();
+}
+
+dead_letter_sink* channel_core::sink() const noexcept {
+  return extras_ == nullptr ? nullptr : extras_->sink.get();
+}
+
+void channel_core::count_dead_letters(std::uint64_t items) noexcept {
+  auto& rare = extras();
+  rare.dead_lettered += items;
+  rare.undelivered += items;
+}
+
+// -- the buffer ---------------------------------------------------------------
+
+void channel_core::grow() {
+  const std::uint32_t most = std::min(capacity, max_capacity);
+  std::uint32_t wanted = slots == 0 ? std::min<std::uint32_t>(most, 8)
+                                    : slots * 2;
+  std::uint32_t rounded = 1;
+  while (rounded < wanted)
+    rounded *= 2;
+  if (rounded <= slots) // 2^31 items are buffered and 32 bits count them
+    throw std::bad_alloc{};
+  auto* fresh = static_cast<std::byte*>(
+    ::operator new(std::size_t{rounded} * type.size));
+  for (std::uint32_t i = 0; i < count; ++i)
+    type.relocate(fresh + std::size_t{i} * type.size, slot(i, type.size));
+  ::operator delete(std::exchange(ring, fresh));
+  slots = rounded;
+  head = 0;
+}
+
+bool channel_core::try_grow() noexcept {
+  try {
+    grow();
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+}
+
+void channel_core::shrink() noexcept {
+  ::operator delete(std::exchange(ring, nullptr));
+  slots = 0;
+  head = 0;
+}
+
+void channel_core::drain_into(stray_list& strays,
+                              dead_letter_reason why) noexcept {
+  const auto items = count;
+  for (std::uint32_t i = 0; i < items; ++i)
+    strays.add(slot(i, type.size), why, sink());
+  count = 0;
+  head = 0;
+  if (items != 0)
+    count_dead_letters(items);
+}
+
+offered overflow_with(channel_core& channel, void* item, wake_list& wakes,
+                      stray_list& strays) {
+  const erased_mover mover{channel.type};
+  if (channel.policy == overflow::drop_incoming || channel.count == 0) {
+    // (none buffered, yet no room: a rendezvous, or every place is promised)
+    strays.add(item, dead_letter_reason::overflow, channel.sink());
+    ++channel.sent;
+    channel.count_dead_letters(1);
+    return offered::dropped;
+  }
+  if (channel.policy == overflow::drop_oldest) {
+    strays.add(channel.slot(0, mover.size()), dead_letter_reason::overflow,
+               channel.sink());
+    channel.head = (channel.head + 1) & (channel.slots - 1);
+    --channel.count;
+    if (channel.has_receipts)
+      channel.settle_receipt(wakes, outcome::dropped);
+  } else {
+    strays.add(channel.slot(channel.count - 1, mover.size()),
+               dead_letter_reason::overflow, channel.sink());
+    --channel.count;
+    // (its receipt, if any, is the last one)
+    channel.drop_last_receipt(wakes);
+  }
+  channel.count_dead_letters(1);
+  store(channel, item, mover);
+  ++channel.sent;
+  return offered::replaced;
+}
+
+// -- waiters ------------------------------------------------------------------
+
+bool channel_core::claim_slow(wait_node& node, wake_list& wakes) noexcept {
+  switch (node.kind) {
+    case node_kind::value:
+    case node_kind::permit:
+    case node_kind::receipt:
+      return true;
+    case node_kind::select: {
+      auto& mine = static_cast<select_node&>(node);
+      return mine.claim.win(mine.index);
+    }
+    case node_kind::set: {
+      auto& mine = static_cast<set_node&>(node);
+      return mine.tell(mine, wakes);
+    }
+    case node_kind::notice:
+      node.result = outcome::done;
+      wakes.add(*node.who);
+      return false;
+  }
+  return false;
+}
+
+wait_queue& channel_core::queue(wait_place where) {
+  switch (where) {
+    case wait_place::receivers:
+      return receivers;
+    case wait_place::senders:
+      return senders;
+    default:
+      return extras().closers;
+  }
+}
+
+/// The node is enlisted, and the lock held.
+void channel_core::end_wait(wait_node& node, wait_place where, outcome why,
+                            wake_list& wakes) noexcept {
+  if (node.kind == node_kind::select) {
+    auto& mine = static_cast<select_node&>(node);
+    if (!mine.claim.win(mine.index))
+      return;
+  }
+  if (where == wait_place::receipts
+      && static_cast<receipt_node&>(node).buffered) {
+    unsend(static_cast<receipt_node&>(node));
+    refill(*this, erased_mover{type}, wakes);
+  } else {
+    const bool sending
+      = where == wait_place::senders || where == wait_place::receipts;
+    (sending ? senders : queue(where)).remove(node);
+    if (sending && brings_item(node))
+      ++handed_back_;
+  }
+  node.result = why;
+  wakes.add(*node.who);
+}
+
+void channel_core::withdraw(wait_node& node, wait_place where, outcome why,
+                            wake_list& wakes) noexcept {
+  spin_guard guard{lock};
+  if (node.result != outcome::pending)
+    return;
+  if (node.enlisted())
+    end_wait(node, where, why, wakes);
+  else
+    node.result = why; // it is on its way here, and will see it
+}
+
+void channel_core::cancel_wait(const task_frame* root) noexcept {
+  wake_list wakes;
+  spin_guard guard{lock};
+  // A node found here is parked, so its task lives; but the task at this address
+  // need not be the one that was cancelled.
+  const auto cancel = [&](wait_node* node, wait_place where) {
+    if (node == nullptr || !root->cancelled())
+      return false;
+    end_wait(*node, where, outcome::cancelled, wakes);
+    return true;
+  };
+  if (cancel(receivers.find(root), wait_place::receivers)
+      || cancel(senders.find(root), wait_place::senders) || extras_ == nullptr
+      || cancel(extras_->closers.find(root), wait_place::closers))
+    return;
+  cancel(extras_->receipts.find(root), wait_place::receipts);
+}
+
+void channel_core::forget(wait_node& node, wait_place where) noexcept {
+  spin_guard guard{lock};
+  if (!node.enlisted())
+    return;
+  if (where != wait_place::receipts)
+    queue(where).remove(node);
+  else if (static_cast<receipt_node&>(node).buffered)
+    extras_->receipts.remove(node);
+  else
+    senders.remove(node);
+}
+
+void channel_core::release_receivers(wake_list& wakes) noexcept {
+  while (auto* node = receivers.front()) {
+    receivers.remove(*node);
+    if (!claim(*node, wakes))
+      continue;
+    node->result = outcome::closed;
+    wakes.add(*node->who);
+  }
+}
+
+void channel_core::settle_receipt(wake_list& wakes, outcome how) noexcept {
+  const auto position = extras_->left++;
+  auto* node = static_cast<receipt_node*>(extras_->receipts.front());
+  if (node == nullptr || node->position != position)
+    return;
+  end_receipt(*node, how, wakes);
+}
+
+void channel_core::drop_last_receipt(wake_list& wakes) noexcept {
+  if (!has_receipts)
+    return;
+  auto* node = static_cast<receipt_node*>(extras_->receipts.back());
+  if (node->position == extras_->left + count)
+    end_receipt(*node, outcome::dropped, wakes);
+}
+
+void channel_core::end_receipt(receipt_node& node, outcome how,
+                               wake_list& wakes) noexcept {
+  extras_->receipts.remove(node);
+  has_receipts = !extras_->receipts.empty();
+  node.result = how;
+  wakes.add(*node.who);
+}
+
+void channel_core::enlist_for_receipt(receipt_node& node) {
+  extras();
+  const bool room = has_room() && senders.empty();
+  if (room && count == slots)
+    grow();
+  ++sent;
+  if (room)
+    store_with_receipt(node);
+  else
+    senders.push_back(node);
+}
+
+void channel_core::store_with_receipt(receipt_node& node) noexcept {
+  node.buffered = true;
+  node.position = extras_->left + count;
+  store(*this, node.slot, erased_mover{type});
+  extras_->receipts.push_back(node);
+  has_receipts = true;
+}
+
+void channel_core::unsend(receipt_node& node) noexcept {
+  const auto index = static_cast<std::uint32_t>(node.position - extras_->left);
+  type.relocate(node.slot, slot(index, type.size));
+  for (auto i = index; i + 1 < count; ++i)
+    type.relocate(slot(i, type.size), slot(i + 1, type.size));
+  --count;
+  ++handed_back_;
+  for (auto* later = node.next; later != extras_->receipts.front();
+       later = later->next)
+    --static_cast<receipt_node*>(later)->position;
+  extras_->receipts.remove(node);
+  has_receipts = !extras_->receipts.empty();
+}
+
+void channel_core::drop_permit() noexcept {
+  {
+    wake_list wakes;
+    spin_guard guard{lock};
+    --reserved;
+    if (is_open()) {
+      refill(*this, erased_mover{type}, wakes);
+    } else if (is_drained()) {
+      release_receivers(wakes);
+    }
+  }
+  end_if_drained();
+}
+
+// -- closing ------------------------------------------------------------------
+
+void channel_core::note_closing(const closing& how) noexcept {
+  closed = how.reason;
+  closed_at_ = std::chrono::steady_clock::now();
+  if (const auto* root = current_root())
+    closed_by_ = root->code();
+  if (how.cause)
+    extras().cause = how.cause;
+}
+
+close_outcome channel_core::close_quietly(const closing& how) {
+  stray_list strays{type};
+  wake_list wakes;
+  spin_guard guard{lock};
+  const bool was_open = is_open();
+  if (!was_open && !how.drop_buffered)
+    return close_outcome::was_closed;
+  if (how.only_if_empty && count != 0)
+    return close_outcome::not_empty;
+  if (was_open)
+    note_closing(how);
+  while (auto* node = senders.front()) {
+    senders.remove(*node);
+    if (!claim(*node, wakes))
+      continue;
+    if (brings_item(*node)) {
+      ++handed_back_;
+      ++handed_back_at_close_;
+    }
+    node->result = outcome::closed; // the value is still in the sender's hands
+    wakes.add(*node->who);
+  }
+  const bool drops = how.drop_buffered && count != 0;
+  if (how.drop_buffered) {
+    drain_into(strays, how.reason == close_reason::no_receivers
+                         ? dead_letter_reason::no_receivers
+                         : dead_letter_reason::killed);
+    while (has_receipts)
+      end_receipt(static_cast<receipt_node&>(*extras_->receipts.front()),
+                  outcome::dropped, wakes);
+  }
+  if (is_drained())
+    release_receivers(wakes);
+  if (extras_ != nullptr) {
+    while (auto* node = extras_->closers.front()) {
+      extras_->closers.remove(*node);
+      node->result = outcome::done;
+      wakes.add(*node->who);
+    }
+  }
+  return was_open || drops ? close_outcome::done : close_outcome::was_closed;
+}
+
+close_outcome channel_core::close(const closing& how) {
+  const auto result = close_quietly(how);
+  if (result != close_outcome::not_empty)
+    end_if_drained();
+  return result;
+}
+
+void channel_core::last_sender_gone() noexcept {
+  close({close_reason::finished});
+  release();
+}
+
+void channel_core::last_receiver_gone() noexcept {
+  close({close_reason::no_receivers, nullptr, true});
+  release();
+}
+
+bool channel_core::add_sender_if_any() noexcept {
+  auto handles = sender_handles_.load(std::memory_order_relaxed);
+  while (handles != 0)
+    if (sender_handles_.compare_exchange_weak(handles, handles + 1,
+                                              std::memory_order_relaxed))
+      return true;
+  return false;
+}
+
+bool channel_core::add_receiver_if_any() noexcept {
+  auto handles = receiver_handles_.load(std::memory_order_relaxed);
+  while (handles != 0)
+    if (receiver_handles_.compare_exchange_weak(handles, handles + 1,
+                                                std::memory_order_relaxed))
+      return true;
+  return false;
+}
+
+// -- looking ------------------------------------------------------------------
+
+close_record channel_core::record() {
+  using namespace std::chrono;
+  close_record result;
+  spin_guard guard{lock};
+  result.reason = closed;
+  if (is_open())
+    return result;
+  result.who = function_name(closed_by_);
+  result.when = system_clock::now()
+                - duration_cast<system_clock::duration>(steady_clock::now()
+                                                        - closed_at_);
+  result.undelivered = handed_back_at_close_;
+  if (extras_ != nullptr) {
+    result.cause = extras_->cause;
+    result.undelivered += extras_->undelivered;
+  }
+  return result;
+}
+
+channel_info channel_core::info() {
+  channel_info result;
+  result.closed = record();
+  result.id = id;
+  result.name = name();
+  result.capacity = capacity;
+  result.sender_handles = sender_handles_.load(std::memory_order_relaxed);
+  result.receiver_handles = receiver_handles_.load(std::memory_order_relaxed);
+  spin_guard guard{lock};
+  result.state = is_open()      ? channel_state::open
+                 : is_drained() ? channel_state::closed
+                                : channel_state::closing;
+  result.size = count;
+  result.waiting_senders = senders.count();
+  result.waiting_receivers = receivers.count();
+  result.stats.sent = sent;
+  result.stats.received = received;
+  result.stats.buffered = count;
+  result.stats.waiting = senders.count_of_values();
+  result.stats.handed_back = handed_back_;
+  if (extras_ != nullptr)
+    result.stats.dead_lettered = extras_->dead_lettered;
+  return result;
+}
+
+} // namespace levada::detail

@@ -1,0 +1,319 @@
+// channel_core: the channel itself, untyped and without CAF's headers.
+//
+// It is the body of a channel_actor. Local handles work on it directly; the
+// algorithms that move items are in transfer.hpp, the slow and rare paths in
+// channel_core.cpp.
+//
+// Invariants, under `lock`
+//  - Items are buffered ⇒ nobody who could take one waits to receive.
+//  - There is room ⇒ nobody waits to send.
+//  - Values and waiters are first in, first out; nobody overtakes.
+//  - Closed ⇒ nobody waits to send; closed and drained ⇒ nobody waits at all.
+//  - sent = received + buffered + waiting to be sent + handed back
+//         + dead-lettered.
+//
+// What may happen under the lock: moves of *quiet* items (see cell.hpp), memory
+// for the buffer, claiming selects and sets. What may not: user code, CAF,
+// waking. Lock order: channel → channel of higher address (select only);
+// channel → select_set; registry shard → channel.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <source_location>
+
+#include <levada/actors/close_record.hpp>
+#include <levada/actors/wait_queue.hpp>
+#include <levada/runtime/export.hpp>
+#include <levada/runtime/spin_lock.hpp>
+
+namespace levada {
+
+struct channel_info;
+
+/// What a bounded channel does when it is full.
+enum class overflow : std::uint8_t {
+  wait,               ///< the sender waits
+  reject,             ///< the send fails with errc::full, the value comes back
+  drop_oldest,        ///< the oldest buffered item goes
+  drop_newest_queued, ///< the newest buffered item goes
+  drop_incoming,      ///< the item being sent goes
+};
+
+namespace detail {
+
+class engine;
+class task_frame;
+class channel_directory;
+struct channel_extras;
+
+/// What the untyped code must know about the items of a channel.
+struct cell_type {
+  std::uint32_t size;
+  /// Moves the item in `from` to raw storage `to`; `from` is raw afterwards.
+  void (*relocate)(void* to, void* from) noexcept;
+  void (*destroy)(void* cell) noexcept;
+};
+
+/// A typed dead-letter hook behind an untyped face.
+class dead_letter_sink {
+public:
+  virtual ~dead_letter_sink() = default;
+  /// Consumes the item in `cell`; the storage is raw afterwards.
+  virtual void consume(void* cell, dead_letter_reason why) noexcept = 0;
+};
+
+/// What a channel is made from.
+struct channel_setup {
+  const cell_type* type = nullptr;
+  const char* name = "";
+  std::uint32_t capacity = 0;
+  overflow policy = overflow::wait;
+  dead_letter_sink* sink = nullptr; ///< owned by the channel from then on
+};
+
+/// Items on their way out: destroyed, through the hook, after unlocking.
+class LEVADA_API stray_list {
+public:
+  explicit stray_list(const cell_type& type) noexcept : type_(type) {
+  }
+  stray_list(const stray_list&) = delete;
+  stray_list& operator=(const stray_list&) = delete;
+  /// Passes every item to the channel's hook, or destroys it.
+  ~stray_list();
+
+  /// Takes the item in `cell`, which is raw afterwards.
+  void add(void* cell, dead_letter_reason why, dead_letter_sink* sink);
+
+  bool empty() const noexcept {
+    return first_ == nullptr;
+  }
+
+private:
+  struct stray;
+  const cell_type& type_;
+  stray* first_ = nullptr;
+  stray* last_ = nullptr;
+};
+
+/// A closing that somebody asks for.
+struct closing {
+  close_reason reason;
+  std::exception_ptr cause = nullptr;
+  /// Buffered items are dead-lettered instead of left to be received.
+  bool drop_buffered = false;
+  /// Nothing happens when items are buffered.
+  bool only_if_empty = false;
+};
+
+/// What became of it.
+enum class close_outcome : std::uint8_t { done, was_closed, not_empty };
+
+/// Where a node is enlisted; `receipts`: among the senders at first, perhaps.
+enum class wait_place : std::uint8_t { receivers, senders, receipts, closers };
+
+class LEVADA_API channel_core {
+public:
+  static constexpr std::uint32_t unbounded = UINT32_MAX;
+  static constexpr std::uint32_t max_capacity = 1U << 31;
+
+  channel_core(const channel_core&) = delete;
+  channel_core& operator=(const channel_core&) = delete;
+
+  // -- the hot part: see transfer.hpp -----------------------------------------
+
+  /// Guards everything that is not atomic.
+  spin_lock lock;
+  close_reason closed = close_reason::open;
+  const overflow policy;
+  /// True when the actor has been shown to CAF and must be ended when drained.
+  bool exposed = false;
+  /// True while some queued item has a receipt to give (then see extras).
+  bool has_receipts = false;
+  const std::uint32_t capacity;
+  /// Buffered items.
+  std::uint32_t count = 0;
+  /// Places promised to permits.
+  std::uint32_t reserved = 0;
+  /// Slot of the oldest item.
+  std::uint32_t head = 0;
+  /// Slots allocated: 0 or a power of two.
+  std::uint32_t slots = 0;
+  std::byte* ring = nullptr;
+  wait_queue receivers;
+  wait_queue senders;
+  std::uint64_t sent = 0;
+  std::uint64_t received = 0;
+
+  bool is_open() const noexcept {
+    return closed == close_reason::open;
+  }
+
+  bool has_room() const noexcept {
+    return count + reserved < capacity || capacity == unbounded;
+  }
+
+  /// True when a receive can only fail for ever.
+  bool is_drained() const noexcept {
+    return !is_open() && count == 0 && reserved == 0;
+  }
+
+  std::byte* slot(std::uint32_t position, std::uint32_t size) const noexcept {
+    return ring + std::size_t{(head + position) & (slots - 1)} * size;
+  }
+
+  // -- identity ---------------------------------------------------------------
+
+  const cell_type& type;
+  const std::uint64_t id;
+
+  const char* name() const noexcept;
+  channel_info info();
+  close_record record();
+
+  // -- handles ----------------------------------------------------------------
+
+  void add_sender() noexcept {
+    sender_handles_.fetch_add(1, std::memory_order_relaxed);
+  }
+  void add_receiver() noexcept {
+    receiver_handles_.fetch_add(1, std::memory_order_relaxed);
+  }
+  void drop_sender() noexcept {
+    // acq_rel: the last one sees all that the others did through theirs
+    if (sender_handles_.fetch_sub(1, std::memory_order_acq_rel) == 1)
+      last_sender_gone();
+  }
+  void drop_receiver() noexcept {
+    if (receiver_handles_.fetch_sub(1, std::memory_order_acq_rel) == 1)
+      last_receiver_gone();
+  }
+  bool has_receivers() const noexcept {
+    return receiver_handles_.load(std::memory_order_relaxed) != 0;
+  }
+  /// For weak handles: false when there is none left to copy.
+  bool add_sender_if_any() noexcept;
+  bool add_receiver_if_any() noexcept;
+
+  /// A reference that keeps the memory, but no end open.
+  void retain() noexcept;
+  void release() noexcept;
+
+  // -- slow paths, called without the lock ------------------------------------
+
+  /// Closes, and tells CAF if that ended the channel.
+  close_outcome close(const closing& how);
+
+  /// As close(), without telling CAF: for code that CAF calls.
+  close_outcome close_quietly(const closing& how);
+
+  /// Ends the wait of `node`, if it still waits: for timers and stop tokens. A
+  /// node that is not enlisted yet keeps the result and must not be enlisted.
+  void withdraw(wait_node& node, wait_place where, outcome why,
+                wake_list& wakes) noexcept;
+
+  /// Ends the wait of `root`, which was cancelled, if it waits here.
+  void cancel_wait(const task_frame* root) noexcept;
+
+  /// Takes a node out whose frame goes away.
+  void forget(wait_node& node, wait_place where) noexcept;
+
+  /// Gives a reserved place back.
+  void drop_permit() noexcept;
+
+  /// Tells CAF that the channel has ended, when it has and CAF knows it.
+  void end_if_drained();
+
+  // -- slow paths, called with the lock held ----------------------------------
+
+  /// Makes room for one more slot; may throw bad_alloc, then nothing changed.
+  void grow();
+
+  /// As grow(); false instead of throwing.
+  bool try_grow() noexcept;
+
+  /// Frees a large buffer that has become empty.
+  void shrink() noexcept;
+
+  /// Wins `node` from whoever waits in several places; false: go on to the next.
+  static bool claim_slow(wait_node& node, wake_list& wakes) noexcept;
+
+  /// The queue behind a place (not for receipts).
+  wait_queue& queue(wait_place where);
+
+  /// Buffers the item of `node`, or enlists it as a sender where there is no
+  /// room. May throw bad_alloc, then nothing has changed.
+  void enlist_for_receipt(receipt_node& node);
+
+  /// Buffers the item of `node` and waits for its receipt. There is room, and a
+  /// slot for it.
+  void store_with_receipt(receipt_node& node) noexcept;
+
+  /// Tells whoever waits for the receipt of the item that leaves the buffer.
+  void settle_receipt(wake_list& wakes, outcome how = outcome::done) noexcept;
+
+  /// Tells whoever waits for the receipt of the item just dropped at the end.
+  void drop_last_receipt(wake_list& wakes) noexcept;
+
+  /// Wakes everyone who waits to receive with `closed`: nothing will come.
+  void release_receivers(wake_list& wakes) noexcept;
+
+  /// The rare part, made when it is first needed; may throw bad_alloc.
+  channel_extras& extras();
+
+  dead_letter_sink* sink() const noexcept;
+  void count_dead_letters(std::uint64_t items) noexcept;
+  void count_handed_back(std::uint64_t items) noexcept {
+    handed_back_ += items;
+  }
+
+protected:
+  /// `home` is null for channels that stand for none.
+  channel_core(const channel_setup& setup, std::uint64_t id,
+               channel_directory* home);
+  ~channel_core();
+
+  channel_directory& home() const noexcept {
+    return *home_;
+  }
+
+private:
+  friend class channel_directory;
+
+  void last_sender_gone() noexcept;
+  void last_receiver_gone() noexcept;
+  void note_closing(const closing& how) noexcept;
+  void end_wait(wait_node& node, wait_place where, outcome why,
+                wake_list& wakes) noexcept;
+  void unsend(receipt_node& node) noexcept;
+  void end_receipt(receipt_node& node, outcome how, wake_list& wakes) noexcept;
+  void drain_into(stray_list& strays, dead_letter_reason why) noexcept;
+
+  std::atomic<std::uint32_t> sender_handles_{0};
+  std::atomic<std::uint32_t> receiver_handles_{0};
+  std::uint64_t handed_back_ = 0;
+  /// How many of these the closing handed back.
+  std::uint32_t handed_back_at_close_ = 0;
+  std::chrono::steady_clock::time_point closed_at_{};
+  /// The task function that closed it.
+  std::source_location closed_by_{};
+  /// Name, hook, cause, receipts: what few channels have.
+  channel_extras* extras_ = nullptr;
+  /// The registry, of which it holds one reference.
+  channel_directory* home_;
+  /// Next in the registry's bucket.
+  channel_core* registered_next_ = nullptr;
+};
+
+/// Makes a channel in `where`: with one sender and one receiver handle counted.
+LEVADA_API channel_core& make_channel_core(engine& where,
+                                           const channel_setup& setup);
+
+/// The channel of that id with one reference retained, or null.
+LEVADA_API channel_core* find_channel(engine& where, std::uint64_t id) noexcept;
+
+} // namespace detail
+} // namespace levada

@@ -1,0 +1,27 @@
+// The parts of a channel that few channels have.
+#pragma once
+
+#include <exception>
+#include <memory>
+#include <string>
+
+#include <levada/actors/channel_core.hpp>
+
+namespace levada::detail {
+
+struct channel_extras {
+  std::string name;
+  std::unique_ptr<dead_letter_sink> sink;
+  /// What close(cause) was given.
+  std::exception_ptr cause;
+  std::uint64_t dead_lettered = 0;
+  std::uint64_t undelivered = 0;
+  /// The receipt_nodes whose items are buffered, by position.
+  wait_queue receipts;
+  /// Position of the buffer's front; counts only while receipts are waited for.
+  std::uint64_t left = 0;
+  /// Who waits for the closing.
+  wait_queue closers;
+};
+
+} // namespace levada::detail

@@ -1,0 +1,56 @@
+// Why a channel closed: readable at both ends, for ever after.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <exception>
+#include <string>
+
+#include <levada/runtime/export.hpp>
+
+namespace levada {
+
+/// What ended a channel. Only ever grows.
+enum class close_reason : std::uint8_t {
+  open,            ///< it has not closed
+  finished,        ///< the last sender went
+  closed,          ///< close() was called
+  failed,          ///< close(cause) was called
+  no_receivers,    ///< the last receiver went
+  killed,          ///< an exit message or destroy() ended the actor
+  runtime_stopped, ///< the runtime stopped
+};
+
+LEVADA_API const char* to_string(close_reason reason) noexcept;
+
+/// The facts about a closing.
+struct close_record {
+  close_reason reason = close_reason::open;
+  /// What close(cause) was given, or null.
+  std::exception_ptr cause;
+  /// The task function that closed it; empty for a plain thread.
+  std::string who;
+  std::chrono::system_clock::time_point when;
+  /// Items nobody received, so far: dead-lettered or handed back by the closing.
+  std::uint64_t undelivered = 0;
+
+  /// True when the channel has closed.
+  explicit operator bool() const noexcept {
+    return reason != close_reason::open;
+  }
+};
+
+/// One sentence for people.
+LEVADA_API std::string to_string(const close_record& record);
+
+/// Why an item was destroyed without being received.
+enum class dead_letter_reason : std::uint8_t {
+  overflow,     ///< the channel was full and its policy drops
+  no_receivers, ///< buffered when the last receiver went
+  killed,       ///< buffered when the channel was closed by force or destroyed
+  abandoned,    ///< delivered to a task that was destroyed before it resumed
+};
+
+LEVADA_API const char* to_string(dead_letter_reason reason) noexcept;
+
+} // namespace levada

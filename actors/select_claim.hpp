@@ -1,0 +1,64 @@
+// The claim word of a select: which one of its cases happens.
+//
+// A select enlists one node per case. Whoever would serve a node must first win
+// the claim word, under that node's channel lock and before anything moves; so
+// exactly one case happens, and the others are as if they had never been there.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include <levada/actors/wait_queue.hpp>
+
+namespace levada::detail {
+
+class select_claim {
+public:
+  static constexpr std::uint32_t unclaimed = UINT32_MAX;
+
+  /// True for exactly one caller per select.
+  bool win(std::uint32_t which) noexcept {
+    std::uint32_t none = unclaimed;
+    // acq_rel: whoever looks at the winner sees what the winner's side did
+    return word_.compare_exchange_strong(none, which,
+                                         std::memory_order_acq_rel,
+                                         std::memory_order_relaxed);
+  }
+
+  std::uint32_t winner() const noexcept {
+    return word_.load(std::memory_order_acquire);
+  }
+
+  /// Before the select is enlisted again.
+  void reset() noexcept {
+    word_.store(unclaimed, std::memory_order_relaxed);
+  }
+
+private:
+  std::atomic<std::uint32_t> word_{unclaimed};
+};
+
+struct select_node : wait_node {
+  select_node(select_claim& claim, std::uint32_t index) noexcept
+      : wait_node(node_kind::select), claim(claim), index(index) {
+  }
+
+  select_claim& claim;
+  const std::uint32_t index;
+};
+
+/// One member of a select_set, as its channel sees it.
+struct set_node : wait_node {
+  using tell_function = bool (*)(set_node& self, wake_list& wakes) noexcept;
+
+  explicit set_node(tell_function tell) noexcept
+      : wait_node(node_kind::set), tell(tell) {
+  }
+
+  /// Called under the channel's lock, the node just removed from its queue:
+  /// something can be received, or the channel closed. True when the set waits
+  /// and takes the item right now.
+  const tell_function tell;
+};
+
+} // namespace levada::detail

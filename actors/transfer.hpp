@@ -1,0 +1,168 @@
+// How items move: the two algorithms every send and every receive runs, under
+// the channel's lock.
+//
+// They are templates over how one item is moved, so that the typed handles
+// inline a move and select (untyped) calls it through a pointer.
+#pragma once
+
+#include <levada/actors/channel_core.hpp>
+
+namespace levada::detail {
+
+/// What became of an offered item.
+enum class offered : std::uint8_t {
+  delivered, ///< a waiting receiver has it
+  queued,    ///< it is buffered
+  replaced,  ///< it is buffered, and another item was dropped for it
+  dropped,   ///< it was dropped
+  refused,   ///< no room: the item is still where it was
+  closed,    ///< closed: the item is still where it was
+};
+
+/// Moves items of a type known at run time only.
+class erased_mover {
+public:
+  explicit erased_mover(const cell_type& type) noexcept : type_(type) {
+  }
+  void relocate(void* to, void* from) const noexcept {
+    type_.relocate(to, from);
+  }
+  std::uint32_t size() const noexcept {
+    return type_.size;
+  }
+
+private:
+  const cell_type& type_;
+};
+
+/// Moves items of type Cell.
+template <class Cell>
+class typed_mover {
+public:
+  static void relocate(void* to, void* from) noexcept {
+    Cell::relocate(to, from);
+  }
+  static constexpr std::uint32_t size() noexcept {
+    return Cell::size;
+  }
+};
+
+/// True when `node`, just removed from its queue, may be served.
+inline bool claim(wait_node& node, wake_list& wakes) noexcept {
+  if (node.kind == node_kind::value) [[likely]]
+    return true;
+  return channel_core::claim_slow(node, wakes);
+}
+
+/// Puts an item at the end of the buffer. There is room; may throw bad_alloc,
+/// then nothing has changed.
+template <class Mover>
+void store(channel_core& channel, void* item, Mover mover) {
+  if (channel.count == channel.slots) [[unlikely]]
+    channel.grow();
+  mover.relocate(channel.slot(channel.count, mover.size()), item);
+  ++channel.count;
+}
+
+/// Gives an item to the first receiver that waits; false when none does.
+template <class Mover>
+bool hand_over(channel_core& channel, void* item, Mover mover,
+               wake_list& wakes) noexcept {
+  while (auto* node = channel.receivers.front()) {
+    channel.receivers.remove(*node);
+    if (!claim(*node, wakes))
+      continue;
+    mover.relocate(node->slot, item);
+    node->result = outcome::done;
+    ++channel.received;
+    wakes.add(*node->who);
+    return true;
+  }
+  return false;
+}
+
+/// Drops an item to make room, or the offered one: the slow half of offer().
+LEVADA_API offered overflow_with(channel_core& channel, void* item,
+                                 wake_list& wakes, stray_list& strays);
+
+/// Sends without waiting.
+template <class Mover>
+offered offer(channel_core& channel, void* item, Mover mover, wake_list& wakes) {
+  if (!channel.is_open()) [[unlikely]]
+    return offered::closed;
+  if (hand_over(channel, item, mover, wakes)) {
+    ++channel.sent;
+    return offered::delivered;
+  }
+  if (!channel.has_room())
+    return offered::refused;
+  store(channel, item, mover);
+  ++channel.sent;
+  return offered::queued;
+}
+
+/// Lets waiting senders into the room there is.
+template <class Mover>
+void refill(channel_core& channel, Mover mover, wake_list& wakes) noexcept {
+  while (channel.has_room()) {
+    auto* node = channel.senders.front();
+    if (node == nullptr)
+      return;
+    if (channel.count == channel.slots && !channel.try_grow()) [[unlikely]]
+      return; // out of memory: they wait on, the next receive tries again
+    channel.senders.remove(*node);
+    if (!claim(*node, wakes))
+      continue;
+    if (node->kind == node_kind::receipt) [[unlikely]] {
+      channel.store_with_receipt(static_cast<receipt_node&>(*node));
+      continue;
+    }
+    if (node->kind == node_kind::permit)
+      ++channel.reserved;
+    else
+      store(channel, node->slot, mover);
+    node->result = outcome::done;
+    wakes.add(*node->who);
+  }
+}
+
+/// Takes the oldest item out of the buffer, which holds one.
+template <class Mover>
+void unstore(channel_core& channel, void* into, Mover mover,
+             wake_list& wakes) noexcept {
+  mover.relocate(into, channel.slot(0, mover.size()));
+  channel.head = (channel.head + 1) & (channel.slots - 1);
+  --channel.count;
+  if (channel.has_receipts) [[unlikely]]
+    channel.settle_receipt(wakes);
+}
+
+/// Receives without waiting; false when there is nothing to receive.
+template <class Mover>
+bool take(channel_core& channel, void* into, Mover mover,
+          wake_list& wakes) noexcept {
+  if (channel.count != 0) {
+    unstore(channel, into, mover, wakes);
+    ++channel.received;
+    if (!channel.senders.empty())
+      refill(channel, mover, wakes);
+    else if (channel.count == 0 && channel.slots > 4096) [[unlikely]]
+      channel.shrink();
+    return true;
+  }
+  while (auto* node = channel.senders.front()) {
+    if (node->kind == node_kind::permit)
+      return false; // it waits for a promised place to be used first
+    channel.senders.remove(*node);
+    if (!claim(*node, wakes))
+      continue;
+    mover.relocate(into, node->slot);
+    node->result = outcome::done;
+    ++channel.received;
+    wakes.add(*node->who);
+    return true;
+  }
+  return false;
+}
+
+} // namespace levada::detail

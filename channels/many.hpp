@@ -1,0 +1,251 @@
+// Many at once: send_many, receive_many, drain, force_send. One lock is taken
+// for as many items as fit or are there.
+#pragma once
+
+#include <iterator>
+#include <ranges>
+#include <vector>
+
+#include <levada/channels/handle.hpp>
+#include <levada/channels/wait.hpp>
+#include <levada/runtime/task.hpp>
+
+namespace levada {
+
+template <class T>
+class sender;
+template <class T>
+class receiver;
+
+/// Of `send_many`: true when all went; else why not, and the rest.
+template <class T>
+class [[nodiscard]] send_many_result : public detail::outcome_base {
+public:
+  explicit send_many_result(std::size_t sent) noexcept : sent_(sent) {
+  }
+  send_many_result(std::size_t sent, errc code, std::vector<T> rest) noexcept
+      : outcome_base(code), sent_(sent), rest_(std::move(rest)) {
+  }
+
+  /// How many were sent.
+  std::size_t sent() const noexcept {
+    return sent_;
+  }
+  /// Those that were not, in order.
+  std::vector<T>& rest() noexcept {
+    return rest_;
+  }
+
+private:
+  std::size_t sent_;
+  std::vector<T> rest_;
+};
+
+/// Of `receive_many`: how many were received; none only when the channel is
+/// closed and drained, or the wait was cancelled.
+class [[nodiscard]] receive_many_result : public detail::outcome_base {
+public:
+  explicit receive_many_result(std::size_t count) noexcept : count_(count) {
+  }
+  explicit receive_many_result(errc code) noexcept : outcome_base(code) {
+  }
+
+  std::size_t count() const noexcept {
+    return count_;
+  }
+
+private:
+  std::size_t count_ = 0;
+};
+
+namespace detail {
+
+template <class T, class Range>
+std::vector<T> to_vector(Range&& items) {
+  if constexpr (std::is_same_v<std::decay_t<Range>, std::vector<T>>) {
+    return std::forward<Range>(items);
+  } else {
+    std::vector<T> result;
+    for (auto&& each : items)
+      result.push_back(std::forward<decltype(each)>(each));
+    return result;
+  }
+}
+
+/// Items taken out of a channel, on their way to a container.
+template <class T>
+class taken_items {
+public:
+  explicit taken_items(std::size_t most) : memory_(most * cell<T>::size) {
+  }
+  taken_items(const taken_items&) = delete;
+  taken_items& operator=(const taken_items&) = delete;
+  ~taken_items() {
+    for (; first_ < count_; ++first_)
+      cell<T>::destroy(at(first_));
+  }
+
+  void* next_slot() noexcept {
+    return at(count_);
+  }
+  void added() noexcept {
+    ++count_;
+  }
+
+  template <class Out>
+  std::size_t move_to(Out& out) {
+    const auto result = count_;
+    while (first_ < count_)
+      cell<T>::take(at(first_++), [&out](T&& item) {
+        out.push_back(std::move(item));
+      });
+    return result;
+  }
+
+private:
+  void* at(std::size_t index) noexcept {
+    return memory_.data() + index * cell<T>::size;
+  }
+
+  std::vector<std::byte> memory_;
+  std::size_t first_ = 0;
+  std::size_t count_ = 0;
+};
+
+/// Appends at most `most` items that are there now.
+template <class T, class Out>
+std::size_t drain_some(channel_core& channel, Out& out, std::size_t most) {
+  std::size_t there = 0;
+  {
+    spin_guard guard{channel.lock};
+    there = channel.count + channel.senders.count();
+  }
+  taken_items<T> items{std::min(there, most)};
+  bool ended = false;
+  {
+    wake_list wakes;
+    spin_guard guard{channel.lock};
+    for (auto left = std::min(there, most); left > 0; --left) {
+      if (!take(channel, items.next_slot(), typed_mover<cell<T>>{}, wakes))
+        break;
+      items.added();
+    }
+    ended = !channel.is_open();
+  }
+  if (ended)
+    channel.end_if_drained();
+  return items.move_to(out);
+}
+
+template <class T, class Out>
+task<receive_many_result> receive_many_task(receiver<T> in, Out* out,
+                                            std::size_t most) {
+  if (most == 0)
+    co_return receive_many_result{std::size_t{0}};
+  auto first = co_await in.receive();
+  if (!first)
+    co_return receive_many_result{static_cast<errc>(first.error().value())};
+  out->push_back(*std::move(first));
+  const auto more = drain_some<T>(*handle_access::receiving(in), *out, most - 1);
+  co_return receive_many_result{more + 1};
+}
+
+/// Buffers or hands over as many of `items` from `first` on as go at once.
+template <class T>
+std::size_t offer_some(channel_core& channel, std::vector<T>& items,
+                       std::size_t first) {
+  auto next = first;
+  while (next < items.size()) {
+    send_step<T, try_send_result<T>> step{std::in_place, &channel,
+                                          std::move(items[next])};
+    auto went = try_now(step, errc::full);
+    if (!went) {
+      items[next] = std::move(went).value();
+      break;
+    }
+    ++next;
+  }
+  return next;
+}
+
+template <class T>
+task<send_many_result<T>> send_many_task(sender<T> out, std::vector<T> items) {
+  auto& channel = *handle_access::sending(out);
+  std::size_t next = 0;
+  while (next < items.size()) {
+    next = offer_some(channel, items, next);
+    if (next == items.size())
+      break;
+    auto went = co_await out.send(std::move(items[next]));
+    if (!went) {
+      items[next] = std::move(went).value();
+      const auto code = static_cast<errc>(went.error().value());
+      items.erase(items.begin(),
+                  items.begin() + static_cast<std::ptrdiff_t>(next));
+      co_return send_many_result<T>{next, code, std::move(items)};
+    }
+    ++next;
+  }
+  co_return send_many_result<T>{next};
+}
+
+template <class T>
+send_many_result<T> blocking_send_many(channel_core& channel,
+                                       std::vector<T> items) {
+  std::size_t next = 0;
+  while (next < items.size()) {
+    send_step<T, send_result<T>> step{std::in_place, &channel,
+                                      std::move(items[next])};
+    auto went = wait_on_thread(step, "blocking_send_many");
+    if (!went) {
+      items[next] = std::move(went).value();
+      const auto code = static_cast<errc>(went.error().value());
+      items.erase(items.begin(),
+                  items.begin() + static_cast<std::ptrdiff_t>(next));
+      return {next, code, std::move(items)};
+    }
+    ++next;
+  }
+  return send_many_result<T>{next};
+}
+
+template <class T>
+std::optional<T> force_send(channel_core& channel, T value) {
+  if (channel.capacity == 0)
+    throw_error(make_error_code(errc::invalid_argument),
+                "force_send: a rendezvous channel has nothing to take out");
+  using item_cell = cell<T>;
+  cell_slot<T> item;
+  cell_slot<T> oldest;
+  item_cell::make(item.storage(), std::move(value));
+  bool displaced = false;
+  auto how = offered::closed;
+  {
+    wake_list wakes;
+    spin_guard guard{channel.lock};
+    const typed_mover<item_cell> mover;
+    how = offer(channel, item.storage(), mover, wakes);
+    if (how == offered::refused && channel.count != 0) {
+      unstore(channel, oldest.storage(), mover, wakes);
+      ++channel.sent;
+      channel.count_handed_back(1);
+      store(channel, item.storage(), mover);
+      displaced = true;
+      how = offered::queued;
+    }
+  }
+  if (how == offered::closed || how == offered::refused) {
+    item_cell::destroy(item.storage());
+    throw_error(make_error_code(how == offered::closed ? errc::closed
+                                                       : errc::full),
+                "force_send");
+  }
+  std::optional<T> result;
+  if (displaced)
+    item_cell::take(oldest.storage(),
+                    [&result](T&& back) { result.emplace(std::move(back)); });
+  return result;
+}
+
+} // namespace detail
+} // namespace levada

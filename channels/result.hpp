@@ -1,0 +1,317 @@
+// What operations return: one type per operation, so that an outcome that
+// cannot happen cannot be asked for. All are [[nodiscard]], convert to true on
+// success, and say why not by `error()`.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include <levada/actors/wait_queue.hpp>
+#include <levada/runtime/error.hpp>
+
+namespace levada {
+namespace detail {
+
+/// An optional for types that must not lie in a coroutine frame: g++ 12 does not
+/// align frames beyond 16 bytes.
+template <class T>
+class boxed_optional {
+public:
+  boxed_optional() noexcept = default;
+  template <class... Args>
+  explicit boxed_optional(std::in_place_t, Args&&... args)
+      : value_(std::make_unique<T>(std::forward<Args>(args)...)) {
+  }
+
+  bool has_value() const noexcept {
+    return value_ != nullptr;
+  }
+  explicit operator bool() const noexcept {
+    return has_value();
+  }
+  T& operator*() const noexcept {
+    return *value_;
+  }
+  void reset() noexcept {
+    value_.reset();
+  }
+
+private:
+  std::unique_ptr<T> value_;
+};
+
+template <class T>
+using held = std::conditional_t<(alignof(T) > 16), boxed_optional<T>,
+                                std::optional<T>>;
+
+/// The part all results share: an errc, or none.
+class outcome_base {
+public:
+  /// True when the operation did what it was asked to do.
+  explicit operator bool() const noexcept {
+    return code_ == errc{};
+  }
+
+  /// Why not; an empty code on success.
+  std::error_code error() const noexcept {
+    return code_ == errc{} ? std::error_code{} : make_error_code(code_);
+  }
+
+  /// True when the channel is closed (for a receive: and drained).
+  bool closed() const noexcept {
+    return code_ == errc::closed;
+  }
+
+  /// True when a stop token, a cancelled scope or the stopping runtime ended
+  /// the wait.
+  bool cancelled() const noexcept {
+    return code_ == errc::cancelled || code_ == errc::runtime_stopped;
+  }
+
+protected:
+  outcome_base() noexcept = default;
+  explicit outcome_base(errc code) noexcept : code_(code) {
+  }
+
+  errc code_{};
+};
+
+/// A value, or why there is none.
+template <class T>
+class value_base : public outcome_base {
+public:
+  using value_type = T;
+
+  bool has_value() const noexcept {
+    return value_.has_value();
+  }
+
+  T& operator*() & noexcept {
+    return *value_;
+  }
+  const T& operator*() const& noexcept {
+    return *value_;
+  }
+  T&& operator*() && noexcept {
+    return std::move(*value_);
+  }
+  T* operator->() noexcept {
+    return &*value_;
+  }
+  const T* operator->() const noexcept {
+    return &*value_;
+  }
+
+  /// The value; throws the exception that belongs to error() if there is none.
+  T& value() & {
+    check();
+    return *value_;
+  }
+  const T& value() const& {
+    check();
+    return *value_;
+  }
+  T&& value() && {
+    check();
+    return std::move(*value_);
+  }
+
+  /// The value, or `other`.
+  template <class U>
+  T value_or(U&& other) && {
+    return value_ ? std::move(*value_) : static_cast<T>(std::forward<U>(other));
+  }
+  template <class U>
+  T value_or(U&& other) const& {
+    return value_ ? *value_ : static_cast<T>(std::forward<U>(other));
+  }
+
+protected:
+  value_base() = default;
+  explicit value_base(errc code) noexcept : outcome_base(code) {
+  }
+  template <class... Args>
+  explicit value_base(std::in_place_t, Args&&... args)
+      : value_(std::in_place, std::forward<Args>(args)...) {
+  }
+
+private:
+  void check() const {
+    if (!value_)
+      throw_error(make_error_code(code_));
+  }
+
+  held<T> value_;
+};
+
+} // namespace detail
+
+/// Of `receive`: a value, or the channel is closed and drained.
+template <class T>
+class [[nodiscard]] receive_result : public detail::value_base<T> {
+public:
+  explicit receive_result(errc code) noexcept : detail::value_base<T>(code) {
+  }
+  template <class... Args>
+  explicit receive_result(std::in_place_t, Args&&... args)
+      : detail::value_base<T>(std::in_place, std::forward<Args>(args)...) {
+  }
+};
+
+/// Of `try_receive`: as receive_result, or nothing is there right now.
+template <class T>
+class [[nodiscard]] try_receive_result : public detail::value_base<T> {
+public:
+  explicit try_receive_result(errc code) noexcept
+      : detail::value_base<T>(code) {
+  }
+  template <class... Args>
+  explicit try_receive_result(std::in_place_t, Args&&... args)
+      : detail::value_base<T>(std::in_place, std::forward<Args>(args)...) {
+  }
+
+  bool empty() const noexcept {
+    return this->code_ == errc::empty;
+  }
+};
+
+/// Of `receive_for`, `receive_until`: as receive_result, or the time passed.
+template <class T>
+class [[nodiscard]] timed_receive_result : public detail::value_base<T> {
+public:
+  explicit timed_receive_result(errc code) noexcept
+      : detail::value_base<T>(code) {
+  }
+  template <class... Args>
+  explicit timed_receive_result(std::in_place_t, Args&&... args)
+      : detail::value_base<T>(std::in_place, std::forward<Args>(args)...) {
+  }
+
+  bool timed_out() const noexcept {
+    return this->code_ == errc::timed_out;
+  }
+};
+
+/// How a send that succeeded was settled.
+enum class send_status : std::uint8_t {
+  failed,    ///< it did not: see error()
+  delivered, ///< a receiver that waited has the value
+  queued,    ///< the value is buffered
+  replaced,  ///< the value is buffered; an older one was dropped for it
+  dropped,   ///< the overflow policy dropped the value
+};
+
+namespace detail {
+
+/// True, or why not together with the value.
+template <class T>
+class send_base : public outcome_base {
+public:
+  using value_type = T;
+
+  send_status status() const noexcept {
+    return status_;
+  }
+
+  /// True when the value came back.
+  bool has_value() const noexcept {
+    return value_.has_value();
+  }
+
+  /// The value that could not be sent. Only when has_value().
+  T& value() & noexcept {
+    return *value_;
+  }
+  T&& value() && noexcept {
+    return std::move(*value_);
+  }
+
+  /// Moves the value out; afterwards has_value() is false.
+  T take() {
+    T result = std::move(*value_);
+    value_.reset();
+    return result;
+  }
+
+  /// Throws the exception that belongs to error(), if any.
+  void check() const {
+    if (!*this)
+      throw_error(this->error());
+  }
+
+protected:
+  explicit send_base(send_status status) noexcept : status_(status) {
+  }
+  template <class U>
+  send_base(errc code, U&& back)
+      : outcome_base(code), value_(std::in_place, std::forward<U>(back)) {
+  }
+
+private:
+  send_status status_ = send_status::failed;
+  held<T> value_;
+};
+
+} // namespace detail
+
+/// Of `send`: true, or the channel is closed (or rejects: full()) and the value
+/// is handed back.
+template <class T>
+class [[nodiscard]] send_result : public detail::send_base<T> {
+public:
+  explicit send_result(send_status status) noexcept
+      : detail::send_base<T>(status) {
+  }
+  template <class U>
+  send_result(errc code, U&& back)
+      : detail::send_base<T>(code, std::forward<U>(back)) {
+  }
+
+  /// True when the channel was full and its policy is overflow::reject.
+  bool full() const noexcept {
+    return this->code_ == errc::full;
+  }
+};
+
+/// Of `try_send`: as send_result.
+template <class T>
+class [[nodiscard]] try_send_result : public detail::send_base<T> {
+public:
+  explicit try_send_result(send_status status) noexcept
+      : detail::send_base<T>(status) {
+  }
+  template <class U>
+  try_send_result(errc code, U&& back)
+      : detail::send_base<T>(code, std::forward<U>(back)) {
+  }
+
+  bool full() const noexcept {
+    return this->code_ == errc::full;
+  }
+};
+
+/// Of `send_for`, `send_until`: as send_result, or the time passed and the value
+/// was not sent.
+template <class T>
+class [[nodiscard]] timed_send_result : public detail::send_base<T> {
+public:
+  explicit timed_send_result(send_status status) noexcept
+      : detail::send_base<T>(status) {
+  }
+  template <class U>
+  timed_send_result(errc code, U&& back)
+      : detail::send_base<T>(code, std::forward<U>(back)) {
+  }
+
+  bool full() const noexcept {
+    return this->code_ == errc::full;
+  }
+  bool timed_out() const noexcept {
+    return this->code_ == errc::timed_out;
+  }
+};
+
+} // namespace levada

@@ -1,0 +1,247 @@
+// One operation on one channel, apart from how it is waited for.
+//
+// A step knows how to try (under the channel's lock), where to enlist, and how
+// to make its result. wait.hpp waits for any step: as a task or as a thread,
+// with or without a deadline and a stop token. So each operation is written
+// once, and so is each way of waiting.
+//
+// A step owns its item: while it is enlisted, `slot` points to it.
+#pragma once
+
+#include <new>
+#include <utility>
+
+#include <levada/actors/transfer.hpp>
+#include <levada/channels/cell.hpp>
+#include <levada/channels/result.hpp>
+
+namespace levada::detail {
+
+/// The errc of a wait that did not succeed.
+inline errc errc_of(outcome how) noexcept {
+  switch (how) {
+    case outcome::timed_out:
+      return errc::timed_out;
+    case outcome::cancelled:
+      return errc::cancelled;
+    default:
+      return errc::closed;
+  }
+}
+
+template <class T, class Result>
+class receive_step : public wait_node {
+public:
+  using result_type = Result;
+  static constexpr wait_reason reason = wait_reason::receive;
+  static constexpr wait_place place = wait_place::receivers;
+
+  explicit receive_step(channel_core* channel) noexcept
+      : wait_node(node_kind::value), channel(channel) {
+  }
+
+  /// Under the lock. True: it is settled, and `result` says how.
+  bool settle(wake_list& wakes, stray_list*) noexcept {
+    if (detail::take(*channel, item_.storage(), typed_mover<cell<T>>{}, wakes))
+      result = outcome::done;
+    else if (channel->is_drained())
+      result = outcome::closed;
+    else
+      return false;
+    return true;
+  }
+
+  /// Under the lock, after settle() was false.
+  void enlist() noexcept {
+    slot = item_.storage();
+    channel->receivers.push_back(*this);
+  }
+
+  result_type finish(errc why) {
+    if (result != outcome::done)
+      return result_type{why};
+    result = outcome::pending; // the item is not ours any more
+    return cell<T>::take(item_.storage(), [](T&& item) {
+      return result_type{std::in_place, std::move(item)};
+    });
+  }
+
+  /// The frame goes away with an item delivered to it.
+  void abandon() noexcept {
+    if (result != outcome::done)
+      return;
+    stray_list strays{cell<T>::type};
+    spin_guard guard{channel->lock};
+    --channel->received;
+    channel->count_dead_letters(1);
+    strays.add(item_.storage(), dead_letter_reason::abandoned, channel->sink());
+  }
+
+  channel_core* channel;
+
+private:
+  cell_slot<T> item_;
+};
+
+struct value_node : wait_node {
+  value_node() noexcept : wait_node(node_kind::value) {
+  }
+};
+
+/// What the steps that bring an item share.
+template <class T, class Node>
+class sending_step : public Node {
+public:
+  template <class... Args>
+  explicit sending_step(channel_core* channel, Args&&... args)
+      : channel(channel) {
+    cell<T>::make(item_.storage(), std::forward<Args>(args)...);
+    this->slot = item_.storage();
+  }
+  ~sending_step() {
+    if (this->slot != nullptr)
+      cell<T>::destroy(this->slot);
+  }
+
+  /// The frame goes away while it waits, or before it learnt that it succeeded.
+  void abandon() noexcept {
+    if (this->result == outcome::done)
+      moved();
+  }
+
+  channel_core* channel;
+
+protected:
+  /// The channel took the item.
+  void moved() noexcept {
+    this->slot = nullptr;
+  }
+
+  template <class Result>
+  Result hand_back(errc why) {
+    auto* storage = std::exchange(this->slot, nullptr);
+    return cell<T>::take(storage, [why](T&& item) {
+      return Result{why, std::move(item)};
+    });
+  }
+
+private:
+  cell_slot<T> item_;
+};
+
+template <class T, class Result>
+class send_step : public sending_step<T, value_node> {
+public:
+  using result_type = Result;
+  static constexpr wait_reason reason = wait_reason::send;
+  static constexpr wait_place place = wait_place::senders;
+
+  template <class... Args>
+  explicit send_step(std::in_place_t, channel_core* channel, Args&&... args)
+      : sending_step<T, value_node>(channel, std::forward<Args>(args)...) {
+  }
+
+  bool settle(wake_list& wakes, stray_list* strays) {
+    auto how
+      = offer(*this->channel, this->slot, typed_mover<cell<T>>{}, wakes);
+    if (how == offered::refused && this->channel->policy != overflow::wait)
+      [[unlikely]] {
+      if (this->channel->policy != overflow::reject)
+        how = overflow_with(*this->channel, this->slot, wakes, *strays);
+      else
+        full_ = true;
+    }
+    switch (how) {
+      case offered::delivered:
+        status_ = send_status::delivered;
+        break;
+      case offered::queued:
+        status_ = send_status::queued;
+        break;
+      case offered::replaced:
+        status_ = send_status::replaced;
+        break;
+      case offered::dropped:
+        status_ = send_status::dropped;
+        break;
+      case offered::refused:
+        if (!full_)
+          return false;
+        [[fallthrough]];
+      case offered::closed:
+        this->result = outcome::closed;
+        return true;
+    }
+    this->result = outcome::done;
+    return true;
+  }
+
+  void enlist() noexcept {
+    ++this->channel->sent;
+    status_ = send_status::queued;
+    this->channel->senders.push_back(*this);
+  }
+
+  result_type finish(errc why) {
+    if (this->result == outcome::done) {
+      this->moved();
+      return result_type{status_};
+    }
+    return this->template hand_back<result_type>(full_ ? errc::full : why);
+  }
+
+private:
+  send_status status_ = send_status::queued;
+  bool full_ = false;
+};
+
+/// A send that ends when its item has been received.
+template <class T, class Result>
+class receipt_step : public sending_step<T, receipt_node> {
+public:
+  using result_type = Result;
+  static constexpr wait_reason reason = wait_reason::receipt;
+  static constexpr wait_place place = wait_place::receipts;
+
+  template <class... Args>
+  explicit receipt_step(std::in_place_t, channel_core* channel, Args&&... args)
+      : sending_step<T, receipt_node>(channel, std::forward<Args>(args)...) {
+  }
+
+  bool settle(wake_list& wakes, stray_list*) {
+    auto& channel = *this->channel;
+    if (!channel.is_open()) {
+      this->result = outcome::closed;
+      return true;
+    }
+    if (hand_over(channel, this->slot, typed_mover<cell<T>>{}, wakes)) {
+      ++channel.sent;
+      this->result = outcome::done;
+      return true;
+    }
+    return false;
+  }
+
+  void enlist() {
+    this->channel->enlist_for_receipt(*this);
+  }
+
+  result_type finish(errc why) {
+    if (this->result == outcome::done) {
+      this->moved();
+      return result_type{send_status::delivered};
+    }
+    if (this->result == outcome::dropped) {
+      this->moved();
+      return result_type{send_status::dropped};
+    }
+    return this->template hand_back<result_type>(why);
+  }
+
+  void abandon() noexcept {
+    if (this->buffered || this->result == outcome::done)
+      this->moved();
+  }
+};
+
+} // namespace levada::detail

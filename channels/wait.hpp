@@ -1,0 +1,312 @@
+// The ways to wait for a step: as a task or as a thread, with or without limits.
+//
+// The order of locking and publishing is the same in all of them:
+//  1. try under the lock; most operations end here
+//  2. with limits: arm the timer and register with the stop token. From here
+//     they may end the wait; they find the node not enlisted yet and leave
+//     their verdict in it
+//  3. under the lock again: a verdict, or a second try, or enlist and park
+// After parking nothing of the operation is touched: it may be over already.
+#pragma once
+
+#include <coroutine>
+#include <optional>
+#include <source_location>
+#include <stop_token>
+
+#include <levada/channels/step.hpp>
+#include <levada/runtime/clock.hpp>
+#include <levada/runtime/task_frame.hpp>
+#include <levada/runtime/thread_waiter.hpp>
+#include <levada/runtime/timer_node.hpp>
+
+namespace levada::detail {
+
+/// How long a wait may take, and what else may end it.
+struct wait_limits {
+  time_point deadline = time_point::max();
+  std::stop_token stop = {};
+};
+
+/// A stop token's way into a wait.
+struct stop_request {
+  channel_core* channel;
+  wait_node* node;
+  wait_place place;
+
+  void operator()() const noexcept {
+    wake_list wakes;
+    channel->withdraw(*node, place, outcome::cancelled, wakes);
+  }
+};
+
+using stop_registration = std::optional<std::stop_callback<stop_request>>;
+
+/// The errc of an ended wait, on the task that waited.
+LEVADA_API errc errc_in_task(outcome how) noexcept;
+
+LEVADA_API time_point now_of(task_frame& root) noexcept;
+LEVADA_API void arm_timer(task_frame& root, timer_node& node);
+LEVADA_API void disarm_timer(task_frame& root, timer_node& node) noexcept;
+
+/// What awaiting a step takes, apart from limits.
+template <class Step>
+class step_awaiter_base {
+public:
+  using levada_awaitable = void;
+
+  template <class... Args>
+  explicit step_awaiter_base(std::source_location line, Args&&... args)
+      : step_(std::forward<Args>(args)...), line_(line) {
+  }
+  step_awaiter_base(const step_awaiter_base&) = delete;
+  step_awaiter_base& operator=(const step_awaiter_base&) = delete;
+
+  bool await_ready() const noexcept {
+    return false; // everything happens in await_suspend, which knows the task
+  }
+
+protected:
+  ~step_awaiter_base() {
+    if (step_.who == nullptr) [[likely]]
+      return;
+    // The frame goes away while it waits: only shutdown does that.
+    step_.channel->forget(step_, Step::place);
+    step_.abandon();
+  }
+
+  enum class attempt : std::uint8_t { settled, parked, undecided };
+
+  /// One go under the lock. `park`: enlist when there is nothing to settle.
+  template <class Promise>
+  attempt go(std::coroutine_handle<Promise> leaf, task_frame& root, bool park) {
+    auto& channel = *step_.channel;
+    bool ended = false;
+    {
+      stray_list strays{channel.type};
+      wake_list wakes;
+      spin_guard guard{channel.lock};
+      if (step_.result != outcome::pending) {
+        // a limit was faster
+      } else if (step_.settle(wakes, &strays)) {
+        ended = !channel.is_open();
+      } else if (root.cancelled()) [[unlikely]] {
+        step_.result = outcome::cancelled;
+      } else if (park) {
+        step_.who = &root;
+        step_.enlist();
+        root.park(leaf, line_);
+        return attempt::parked;
+      } else {
+        return attempt::undecided;
+      }
+    }
+    if (ended) [[unlikely]]
+      channel.end_if_drained();
+    return attempt::settled;
+  }
+
+  /// After an operation that did not wait; what await_suspend returns.
+  template <class Promise>
+  static bool gone_on(std::coroutine_handle<Promise> leaf,
+                      task_frame& root) noexcept {
+    if (!root.spend()) [[likely]]
+      return false;
+    root.yield_after(leaf);
+    return true;
+  }
+
+  auto finish() {
+    step_.who = nullptr;
+    const auto how = step_.result;
+    return step_.finish(how == outcome::done ? errc{} : errc_in_task(how));
+  }
+
+  Step step_;
+  std::source_location line_;
+};
+
+/// Awaits a step for as long as it takes.
+template <class Step>
+class [[nodiscard("co_await it")]] step_awaiter
+    : public step_awaiter_base<Step> {
+  using base = step_awaiter_base<Step>;
+
+public:
+  using base::base;
+
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> leaf) {
+    auto& root = leaf.promise().root();
+    root.announce(Step::reason, this->step_.channel->id);
+    if (this->go(leaf, root, true) == base::attempt::parked)
+      return true;
+    return this->gone_on(leaf, root);
+  }
+
+  auto await_resume() {
+    return this->finish();
+  }
+};
+
+/// Awaits a step within limits.
+template <class Step>
+class [[nodiscard("co_await it")]] limited_step_awaiter
+    : public step_awaiter_base<Step>,
+      private timer_node {
+  using base = step_awaiter_base<Step>;
+
+public:
+  /// `length` counts from the moment of awaiting.
+  template <class... Args>
+  limited_step_awaiter(std::source_location line, duration length,
+                       std::stop_token stop, Args&&... args)
+      : base(line, std::forward<Args>(args)...),
+        timer_node(&limited_step_awaiter::expire),
+        token_(std::move(stop)),
+        length_(length) {
+  }
+  template <class... Args>
+  limited_step_awaiter(std::source_location line, time_point deadline,
+                       std::stop_token stop, Args&&... args)
+      : base(line, std::forward<Args>(args)...),
+        timer_node(&limited_step_awaiter::expire),
+        token_(std::move(stop)),
+        length_(duration::max()) {
+    when = deadline;
+  }
+  ~limited_step_awaiter() {
+    lift_limits();
+  }
+
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> leaf) {
+    auto& root = leaf.promise().root();
+    root.announce(Step::reason, this->step_.channel->id);
+    if (this->go(leaf, root, false) == base::attempt::settled)
+      return this->gone_on(leaf, root);
+    if (!set_limits(root))
+      return false;
+    return this->go(leaf, root, true) == base::attempt::parked;
+  }
+
+  auto await_resume() {
+    lift_limits();
+    return this->finish();
+  }
+
+private:
+  bool set_limits(task_frame& root) {
+    const auto now = now_of(root);
+    if (length_ != duration::max())
+      when = saturating_add(now, length_);
+    else if (when == time_point{})
+      when = time_point::max();
+    if (when <= now) {
+      this->step_.result = outcome::timed_out;
+      return false;
+    }
+    root_ = &root;
+    this->step_.who = &root;
+    if (when != time_point::max())
+      arm_timer(root, *this);
+    if (token_.stop_possible())
+      stop_.emplace(token_,
+                    stop_request{this->step_.channel, &this->step_,
+                                 Step::place});
+    return true;
+  }
+
+  void lift_limits() noexcept {
+    if (root_ == nullptr)
+      return;
+    // Both wait for a verdict that is being given right now.
+    stop_.reset();
+    if (when != time_point::max())
+      disarm_timer(*root_, *this);
+    root_ = nullptr;
+  }
+
+  static void expire(timer_node& node, wake_list& wakes) noexcept {
+    auto& self = static_cast<limited_step_awaiter&>(node);
+    self.step_.channel->withdraw(self.step_, Step::place, outcome::timed_out,
+                                 wakes);
+  }
+
+  task_frame* root_ = nullptr;
+  std::stop_token token_;
+  stop_registration stop_;
+  duration length_;
+};
+
+/// Waits for `step` on this thread.
+template <class Step>
+auto wait_on_thread(Step& step, const char* operation,
+                    const wait_limits& limits = {}) {
+  forbid_blocking_in_task(operation);
+  auto& channel = *step.channel;
+  auto& self = thread_waiter::mine();
+  bool ended = false;
+  bool waits = false;
+  {
+    stray_list strays{channel.type};
+    wake_list wakes;
+    spin_guard guard{channel.lock};
+    if (step.settle(wakes, &strays)) {
+      ended = !channel.is_open();
+    } else if (limits.stop.stop_requested()) {
+      step.result = outcome::cancelled;
+    } else if (limits.deadline <= time_point::min()) {
+      step.result = outcome::timed_out;
+    } else {
+      self.reset();
+      step.who = &self;
+      step.enlist();
+      waits = true;
+    }
+  }
+  if (waits) {
+    const stop_request request{&channel, &step, Step::place};
+    stop_registration stop;
+    if (limits.stop.stop_possible())
+      stop.emplace(limits.stop, request);
+    if (limits.deadline == time_point::max()) {
+      self.wait();
+    } else if (!self.wait_until(limits.deadline)) {
+      {
+        wake_list wakes;
+        channel.withdraw(step, Step::place, outcome::timed_out, wakes);
+      }
+      // Whoever settled it, we or somebody just before, has signalled or will.
+      self.wait();
+    }
+    step.who = nullptr;
+  }
+  if (ended)
+    channel.end_if_drained();
+  return step.finish(step.result == outcome::done ? errc{}
+                                                  : errc_of(step.result));
+}
+
+/// One try, no wait. `otherwise` is the result when it cannot be settled.
+template <class Step>
+auto try_now(Step& step, errc otherwise) {
+  auto& channel = *step.channel;
+  bool ended = false;
+  bool settled = false;
+  {
+    stray_list strays{channel.type};
+    wake_list wakes;
+    spin_guard guard{channel.lock};
+    settled = step.settle(wakes, &strays);
+    ended = settled && !channel.is_open();
+  }
+  if (ended)
+    channel.end_if_drained();
+  if (!settled)
+    return step.finish(otherwise);
+  return step.finish(step.result == outcome::done ? errc{}
+                                                  : errc_of(step.result));
+}
+
+} // namespace levada::detail

@@ -1,0 +1,62 @@
+// The one place that knows how a CAF version schedules.
+//
+// Written for 0.17.6 (Debian 12). Another version changes this file, its .cpp,
+// `task_frame`'s four caf::resumable overrides and the actor base in
+// actors/channel_actor.*; nothing else in the library names these parts of CAF.
+//
+// An owned actor system gets our scheduling policy: CAF's workers call it for
+// their next job, and it runs levada's tasks right there, so that a task costs
+// neither a virtual call nor a reference count. A borrowed system keeps its
+// policy, and tasks are ordinary resumables to it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include <caf/fwd.hpp>
+
+namespace levada::detail {
+
+class engine;
+class task_frame;
+class worker_pool;
+struct quiet_watch;
+
+class caf_host {
+public:
+  /// Owns a new actor system with `workers` workers on our policy.
+  caf_host(engine& owner, std::size_t workers, const quiet_watch& watch);
+  /// Borrows `system`.
+  caf_host(engine& owner, caf::actor_system& system);
+  ~caf_host();
+  caf_host(const caf_host&) = delete;
+  caf_host& operator=(const caf_host&) = delete;
+
+  caf::actor_system& system() noexcept;
+
+  /// Queues a woken task: next on this worker, or from outside.
+  void ready(task_frame& root) noexcept;
+
+  /// Queues a task behind the others.
+  void ready_last(task_frame& root) noexcept;
+
+  /// True when no worker runs anything and nothing is queued. Always false for
+  /// a borrowed system, which cannot be asked.
+  bool quiet() const noexcept;
+
+  /// Ends an owned system; waits for its registered actors. Idempotent.
+  void stop() noexcept;
+
+private:
+  struct owned_system;
+
+  void ready_foreign(task_frame& root) noexcept;
+
+  std::unique_ptr<owned_system> owned_;
+  engine* owner_;
+  caf::actor_system* system_ = nullptr;
+  worker_pool* pool_ = nullptr;
+};
+
+} // namespace levada::detail

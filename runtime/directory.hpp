@@ -1,0 +1,35 @@
+// What a runtime knows of the channels in it, without knowing what a channel
+// is: the actors layer implements it.
+#pragma once
+
+#include <cstdint>
+#include <iosfwd>
+#include <string>
+
+#include <levada/runtime/error.hpp>
+
+namespace levada::detail {
+
+class task_frame;
+
+class directory {
+public:
+  virtual ~directory() = default;
+
+  /// Withdraws `root` from channel `id`, if it is parked there and cancelled.
+  virtual void cancel_wait(std::uint64_t id, const task_frame* root) = 0;
+
+  /// Closes every channel because the runtime stops.
+  virtual void close_all() = 0;
+
+  /// Ends the actors behind the channels; nothing waits any more.
+  virtual void terminate_all() = 0;
+
+  /// Prints one line a channel.
+  virtual void print(std::ostream& out) = 0;
+
+  /// The name of channel `id`, or "".
+  virtual std::string name_of(std::uint64_t id) = 0;
+};
+
+} // namespace levada::detail

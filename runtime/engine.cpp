@@ -1,0 +1,471 @@
+#include <levada/runtime/engine.hpp>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <thread>
+#include <utility>
+
+#include <levada/runtime/dump.hpp>
+#include <levada/runtime/thread_waiter.hpp>
+
+namespace levada::detail {
+
+namespace {
+
+thread_local task_frame* running = nullptr;
+
+/// The promise of the coroutine at `address`. Every task promise has the same
+/// alignment, so where it lies does not depend on the result type.
+task_frame& frame_of(void* address) noexcept {
+  return std::coroutine_handle<task_frame>::from_address(address).promise();
+}
+
+bool is_cancellation(const std::exception_ptr& error) noexcept {
+  try {
+    std::rethrow_exception(error);
+  } catch (const operation_cancelled&) {
+    return true;
+  } catch (...) { // any other exception is a failure, and reported as one
+    return false;
+  }
+}
+
+std::size_t worker_count(std::size_t asked) {
+  if (asked > 4096)
+    throw_error(make_error_code(errc::invalid_argument),
+                "runtime_options::workers: " + std::to_string(asked)
+                  + " threads is not a sensible number (0 means one a "
+                    "processor, 4096 is the most)");
+  if (asked != 0)
+    return asked;
+  const auto processors = std::thread::hardware_concurrency();
+  return processors == 0 ? 2 : processors;
+}
+
+/// The default for runtime_options::on_failure.
+void terminate_on_failure(const unjoined_failure& failure) {
+  std::fputs(describe(failure).c_str(), stderr);
+  std::terminate();
+}
+
+runtime_options completed(runtime_options options) {
+  if (!options.on_failure)
+    options.on_failure = terminate_on_failure;
+  if (options.time == nullptr)
+    options.time = &clock::steady();
+  if (options.blocking_threads == 0)
+    options.blocking_threads = 1;
+  return options;
+}
+
+} // namespace
+
+task_frame* current_root() noexcept {
+  return running;
+}
+
+engine* current_engine() noexcept {
+  return running != nullptr ? &running->home() : nullptr;
+}
+
+engine::engine(runtime_options asked)
+    : options(completed(std::move(asked))),
+      time(*options.time),
+      timers(time),
+      blocking(options.blocking_threads),
+      host_(*this, worker_count(options.workers),
+            options.deadlock == on_deadlock::ignore
+              ? quiet_watch{}
+              : quiet_watch{[](engine& self) { self.check_deadlock(); }, this,
+                            options.deadlock_after}) {
+  if (options.dump_on_sigusr1)
+    dump_on_signal(*this);
+}
+
+engine::engine(caf::actor_system& system, runtime_options asked)
+    : options(completed(std::move(asked))),
+      time(*options.time),
+      timers(time),
+      blocking(options.blocking_threads),
+      host_(*this, system) {
+  if (options.dump_on_sigusr1)
+    dump_on_signal(*this);
+}
+
+engine::~engine() {
+  if (options.dump_on_sigusr1)
+    no_dump_on_signal(*this);
+  // `stop()` has run: whoever is still here will not run again.
+  timers.stop();
+  blocking.stop();
+  if (auto* known = channels.load())
+    known->terminate_all();
+  host_.stop();
+  for (auto& shard : shards_)
+    while (shard.first != nullptr) {
+      auto& left = *shard.first;
+      unlink(left);
+      destroy(left); // counts it out
+    }
+  delete channels.load();
+}
+
+std::uint32_t engine::milliseconds() const noexcept {
+  using namespace std::chrono;
+  return static_cast<std::uint32_t>(
+    duration_cast<std::chrono::milliseconds>(steady_clock::now() - begin_)
+      .count());
+}
+
+// -- running ------------------------------------------------------------------
+
+void engine::start(task_frame& root, std::coroutine_handle<> code,
+                   std::source_location spawned,
+                   std::unique_ptr<task_extra> extra) {
+  if (stopping())
+    throw_error(make_error_code(errc::runtime_stopped),
+                "spawn: the runtime is stopping");
+  root.root_ = &root;
+  root.engine_ = this;
+  root.resume_point_ = code.address();
+  root.spawned_ = spawned;
+  root.extra_ = extra.release();
+  link(root);
+  host_.ready_last(root);
+}
+
+void engine::ready(task_frame& root) noexcept {
+  host_.ready(root);
+}
+
+void engine::ready_last(task_frame& root) noexcept {
+  host_.ready_last(root);
+}
+
+void engine::run(task_frame& root, run_context& context) noexcept {
+  auto current = std::coroutine_handle<>::from_address(root.resume_point_);
+  root.resume_point_ = &context;
+  root.budget_ = task_frame::turn;
+  root.since_.store(0, std::memory_order_relaxed);
+  auto* const before = running;
+  running = &root;
+  do {
+    context.next = nullptr;
+    current.resume();
+    // Of `root` nothing may be touched here: it may run elsewhere, or be gone.
+    current = context.next;
+  } while (current);
+  running = before;
+}
+
+void engine::finish(task_frame& root) noexcept {
+  auto& block = root.block();
+  auto* const self = root.engine_;
+  if (block.failure != nullptr) [[unlikely]] {
+    // A task that ends because it was told to stop waiting has not failed.
+    if (root.cancelled() && is_cancellation(block.failure->error))
+      block.failure->report = nullptr;
+    else
+      block.failure->report = std::make_shared<failure_report>(failure_report{
+        self->options.on_failure, name_of(root), root.spawned_});
+  }
+  if (root.extra_ != nullptr) {
+    if (auto* listener = root.extra_->listener)
+      listener->finished(*listener, block);
+  }
+  self->unlink(root);
+  root.intrusive_ptr_release_impl(); // last_release(), unless CAF holds it too
+}
+
+void engine::last_release(task_frame& root) noexcept {
+  auto& block = root.block();
+  const auto release = root.block_releaser();
+  auto& home = *root.engine_;
+  const auto shard_index = root.shard_;
+  // The block outlives the frame until the result has been announced.
+  block.references.fetch_add(1, std::memory_order_relaxed);
+  root.self_handle().destroy(); // the parameters go
+  // acq_rel: publishes the result to the joiner, and sees the joiner's record
+  auto* joiner = block.joiner.exchange(task_block::done_mark(),
+                                       std::memory_order_acq_rel);
+  release(block);
+  if (joiner != nullptr)
+    wake(*joiner);
+  home.count_out(shard_index);
+}
+
+void engine::destroy(task_frame& root) noexcept {
+  // From the innermost coroutine outwards, so that a long chain of nested
+  // frames does not recurse through their awaiters' destructors.
+  auto* const outermost = root.self_handle().address();
+  void* address = root.resume_point_;
+  while (address != outermost) {
+    auto& awaiter = *frame_of(address).nested_.awaiter;
+    auto* const parent = frame_of(address).nested_.parent;
+    awaiter.child_.destroy();
+    awaiter.child_ = nullptr;
+    address = parent;
+  }
+  root.intrusive_ptr_release_impl();
+}
+
+void engine::link(task_frame& root) noexcept {
+  const auto shard_index
+    = (reinterpret_cast<std::uintptr_t>(&root) >> 8) % shards_.size();
+  auto& shard = shards_[shard_index];
+  root.shard_ = static_cast<std::uint8_t>(shard_index);
+  spin_guard guard{shard.lock};
+  root.live_.previous = nullptr;
+  root.live_.next = shard.first;
+  if (shard.first != nullptr)
+    shard.first->live_.previous = &root;
+  shard.first = &root;
+  ++shard.count;
+}
+
+void engine::unlink(task_frame& root) noexcept {
+  auto& shard = shards_[root.shard_];
+  spin_guard guard{shard.lock};
+  if (root.live_.previous != nullptr)
+    root.live_.previous->live_.next = root.live_.next;
+  else
+    shard.first = root.live_.next;
+  if (root.live_.next != nullptr)
+    root.live_.next->live_.previous = root.live_.previous;
+}
+
+void engine::count_out(std::uint8_t shard_index) noexcept {
+  auto& shard = shards_[shard_index];
+  {
+    // Looked at under the lock: whoever sets it looks at the counts after.
+    spin_guard guard{shard.lock};
+    if (!stopping()) {
+      --shard.count;
+      return;
+    }
+  }
+  // Whoever waits in stop() may destroy the engine when the count is 0: the
+  // mutex makes it wait until we are out.
+  std::lock_guard empty_guard{empty_mutex_};
+  {
+    spin_guard guard{shard.lock};
+    --shard.count;
+  }
+  empty_.notify_all();
+}
+
+std::size_t engine::live() const noexcept {
+  std::size_t sum = 0;
+  for (auto& shard : shards_) {
+    spin_guard guard{shard.lock};
+    sum += shard.count;
+  }
+  return sum;
+}
+
+std::string engine::name_of(const task_frame& root) {
+  if (root.extra_ != nullptr && !root.extra_->name.empty())
+    return root.extra_->name;
+  return function_name(root.code_);
+}
+
+std::vector<task_info> engine::tasks() const {
+  using namespace std::chrono;
+  std::vector<task_info> result;
+  result.reserve(live());
+  const auto now = milliseconds();
+  for (auto& shard : shards_) {
+    spin_guard guard{shard.lock};
+    for (auto* root = shard.first; root != nullptr; root = root->live_.next) {
+      auto& info = result.emplace_back();
+      info.name = name_of(*root);
+      info.spawned = root->spawned_;
+      info.line = root->line_.load(std::memory_order_relaxed);
+      const auto since = root->since_.load(std::memory_order_relaxed);
+      if (since == 0)
+        continue;
+      const auto wait = root->wait_.load(std::memory_order_relaxed);
+      info.reason = task_frame::reason_in(wait);
+      info.waiting = std::chrono::milliseconds{now > since ? now - since : 0};
+      if (info.reason < wait_reason::sleep)
+        info.channel = task_frame::place_in(wait);
+    }
+  }
+  return result;
+}
+
+// -- cancelling and stopping --------------------------------------------------
+
+void engine::cancel(errc why,
+                    const std::function<bool(const task_frame&)>& chosen) {
+  std::vector<std::pair<std::uint64_t, const task_frame*>> in_channels;
+  for (auto& shard : shards_) {
+    wake_list wakes; // fires when the shard's lock is free again
+    spin_guard guard{shard.lock};
+    for (auto* root = shard.first; root != nullptr; root = root->live_.next) {
+      if (!chosen(*root))
+        continue;
+      std::uint8_t none = 0;
+      // seq_cst: a task parks by publishing where, then looking at this
+      root->cancel_.compare_exchange_strong(none,
+                                            static_cast<std::uint8_t>(why));
+      std::lock_guard side_guard{side_lock(*root)};
+      const auto wait_word = root->wait_.load(std::memory_order_seq_cst);
+      const auto place = task_frame::place_in(wait_word);
+      if (place == 0)
+        continue;
+      switch (task_frame::reason_in(wait_word)) {
+        case wait_reason::sleep:
+        case wait_reason::join:
+        case wait_reason::blocking:
+        case wait_reason::forever: {
+          auto* wait = reinterpret_cast<side_wait*>(place);
+          if (wait->cancel(*wait, why)) {
+            root->wait_.store(0, std::memory_order_relaxed);
+            wakes.add(*root);
+          }
+          break;
+        }
+        default:
+          in_channels.emplace_back(place, root);
+      }
+    }
+  }
+  if (auto* known = channels.load())
+    for (const auto& [id, root] : in_channels)
+      known->cancel_wait(id, root);
+}
+
+stop_report engine::stop(duration timeout) {
+  if (auto* here = current_engine(); here == this)
+    throw_error(make_error_code(errc::wrong_thread),
+                "runtime::stop: called by one of its own tasks, which it would "
+                "wait for");
+  stopping_.store(true, std::memory_order_seq_cst);
+  const auto deadline
+    = saturating_add(std::chrono::steady_clock::now(), timeout);
+  if (auto* known = channels.load())
+    known->close_all();
+  cancel(errc::runtime_stopped, [](const task_frame&) { return true; });
+  stop_report report;
+  report.clean = wait_until_empty(deadline);
+  if (!report.clean)
+    report.stuck = tasks();
+  return report;
+}
+
+bool engine::wait_until_empty(time_point deadline) {
+  std::unique_lock guard{empty_mutex_};
+  const auto empty = [this] { return live() == 0; };
+  if (deadline == time_point::max()) {
+    empty_.wait(guard, empty);
+    return true;
+  }
+  return empty_.wait_until(guard, deadline, empty);
+}
+
+void engine::check_deadlock() {
+  if (stopping() || !host_.quiet() || timers.size() != 0
+      || blocking.pending() != 0 || live() == 0
+      || joining_threads.load(std::memory_order_acquire) == 0)
+    return;
+  report_deadlock(*this);
+  if (options.deadlock == on_deadlock::abort)
+    std::abort();
+}
+
+// -- task_frame, where it needs the engine ------------------------------------
+
+task_frame::~task_frame() {
+  // Only a root has any; a nested frame's pointer is null.
+  delete extra_;
+}
+
+void task_frame::yield_after(std::coroutine_handle<> leaf) noexcept {
+  auto* const home = engine_;
+  resume_point_ = leaf.address();
+  home->ready_last(*this);
+}
+
+bool task_frame::park_aside(std::coroutine_handle<> leaf, wait_reason why,
+                            side_wait& wait, bool (*publish)(side_wait& wait),
+                            std::source_location line) {
+  // Held over publish(): whoever is quick to wake the task resumes it into
+  // leave_aside(), which waits here until nothing of the frame is in use.
+  std::lock_guard guard{engine_->side_lock(*this)};
+  if (cancelled())
+    return false;
+  auto* const context_before = resume_point_;
+  announce(why, reinterpret_cast<std::uintptr_t>(&wait));
+  park(leaf, line);
+  if (publish(wait))
+    return true;
+  resume_point_ = context_before;
+  since_.store(0, std::memory_order_relaxed);
+  wait_.store(0, std::memory_order_relaxed);
+  return false;
+}
+
+void task_frame::leave_aside() noexcept {
+  std::lock_guard guard{engine_->side_lock(*this)};
+  wait_.store(0, std::memory_order_relaxed);
+}
+
+void task_frame::nest(task_frame& parent, std::coroutine_handle<> parent_handle,
+                      std::coroutine_handle<> self,
+                      task_awaiter_base& awaiter) noexcept {
+  root_ = &parent;
+  engine_ = parent.engine_;
+  nested_ = {parent_handle.address(), &awaiter};
+  parent.continue_with(self);
+}
+
+void task_frame::finish() noexcept {
+  if (root_ == this)
+    engine_->finish(*this);
+  else
+    root_->continue_with(
+      std::coroutine_handle<>::from_address(nested_.parent));
+}
+
+void drop_failure(task_block& block) noexcept {
+  const std::unique_ptr<task_failure> failure{
+    std::exchange(block.failure, nullptr)};
+  if (failure->report == nullptr)
+    return;
+  const auto& report = *failure->report;
+  report.handler({failure->error, report.task, report.spawned});
+}
+
+void rethrow_failure(task_block& block) {
+  const std::unique_ptr<task_failure> failure{
+    std::exchange(block.failure, nullptr)};
+  std::rethrow_exception(std::move(failure->error));
+}
+
+std::string function_name(std::source_location place) {
+  // "levada::task<int> app::consume(levada::receiver<int>)" → "app::consume"
+  std::string name = place.function_name();
+  name.resize(std::min(name.size(), name.find('(')));
+  if (const auto space = name.rfind(' '); space != std::string::npos)
+    name.erase(0, space + 1);
+  return name;
+}
+
+// -- waking -------------------------------------------------------------------
+
+void wake(waiter& who) noexcept {
+  switch (who.kind) {
+    case waiter::party::task: {
+      auto& root = static_cast<task_frame&>(who);
+      root.home().ready(root);
+      break;
+    }
+    case waiter::party::thread:
+      static_cast<thread_waiter&>(who).signal();
+      break;
+  }
+}
+
+} // namespace levada::detail

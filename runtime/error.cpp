@@ -1,0 +1,95 @@
+#include <levada/runtime/error.hpp>
+
+namespace levada {
+
+namespace {
+
+class levada_category final : public std::error_category {
+public:
+  const char* name() const noexcept override {
+    return "levada";
+  }
+
+  std::string message(int code) const override {
+    switch (static_cast<errc>(code)) {
+      case errc::closed:
+        return "the channel is closed";
+      case errc::empty:
+        return "nothing to receive right now";
+      case errc::full:
+        return "the channel is full";
+      case errc::timed_out:
+        return "the time given passed first";
+      case errc::cancelled:
+        return "the wait was cancelled";
+      case errc::not_empty:
+        return "the channel still holds items: receive them or close by force";
+      case errc::not_found:
+        return "no channel of that id in this runtime";
+      case errc::invalid_argument:
+        return "invalid argument";
+      case errc::nil_channel:
+        return "the handle stands for no channel (default-constructed or "
+               "moved from)";
+      case errc::not_ready:
+        return "consume() needs a true ready() first, and nobody else taking "
+               "the value in between";
+      case errc::runtime_stopped:
+        return "the runtime is stopping";
+      case errc::wrong_thread:
+        return "a blocking call inside a task: co_await the operation instead";
+    }
+    return "unknown levada error " + std::to_string(code);
+  }
+
+  std::error_condition
+  default_error_condition(int code) const noexcept override {
+    switch (static_cast<errc>(code)) {
+      case errc::timed_out:
+        return std::errc::timed_out;
+      case errc::cancelled:
+      case errc::runtime_stopped:
+        return std::errc::operation_canceled;
+      case errc::invalid_argument:
+        return std::errc::invalid_argument;
+      default:
+        return {code, *this};
+    }
+  }
+};
+
+} // namespace
+
+const std::error_category& category() noexcept {
+  static const levada_category instance;
+  return instance;
+}
+
+std::string to_string(errc code) {
+  return category().message(static_cast<int>(code));
+}
+
+void throw_error(std::error_code code, const std::string& what) {
+  if (code.category() == category()) {
+    switch (static_cast<errc>(code.value())) {
+      case errc::closed:
+        throw channel_closed(what);
+      case errc::empty:
+        throw channel_empty(what);
+      case errc::not_empty:
+        throw channel_not_empty(what);
+      case errc::not_found:
+        throw channel_not_found(what);
+      case errc::timed_out:
+        throw operation_timed_out(what);
+      case errc::cancelled:
+      case errc::runtime_stopped:
+        throw operation_cancelled(static_cast<errc>(code.value()), what);
+      default:
+        break;
+    }
+  }
+  throw channel_error(code, what);
+}
+
+} // namespace levada

@@ -1,0 +1,81 @@
+// Free lists for coroutine frames, one set a thread.
+//
+// Frames come and go in the same few sizes, mostly on the thread that made
+// them; a list hit costs a quarter of malloc. A list holds at most `limit`
+// blocks, the rest goes back to malloc, so a thread that only frees does not
+// hoard. Under a sanitizer everything goes to malloc, so that use after free
+// is seen.
+#include <array>
+#include <cstdlib>
+#include <new>
+#include <utility>
+
+#include <levada/runtime/task_frame.hpp>
+
+namespace levada::detail {
+
+namespace {
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool pooled = false;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+constexpr bool pooled = false;
+#else
+constexpr bool pooled = true;
+#endif
+#else
+constexpr bool pooled = true;
+#endif
+
+constexpr std::size_t step = 32;
+constexpr std::size_t classes = 32; // up to 1 KiB
+constexpr std::uint32_t limit = 256;
+
+struct free_block {
+  free_block* next;
+};
+
+struct free_lists {
+  std::array<free_block*, classes> first{};
+  std::array<std::uint32_t, classes> count{};
+
+  ~free_lists() {
+    for (auto*& list : first)
+      while (list != nullptr)
+        ::operator delete(std::exchange(list, list->next));
+    count.fill(limit); // whatever is freed later on this thread goes to malloc
+  }
+};
+
+thread_local free_lists lists;
+
+} // namespace
+
+void* allocate_frame(std::size_t size) {
+  if constexpr (!pooled)
+    return ::operator new(size);
+  const auto index = (size - 1) / step;
+  if (index >= classes)
+    return ::operator new(size);
+  auto& mine = lists;
+  if (auto* block = mine.first[index]) {
+    mine.first[index] = block->next;
+    --mine.count[index];
+    return block;
+  }
+  return ::operator new((index + 1) * step);
+}
+
+void release_frame(void* memory, std::size_t size) noexcept {
+  const auto index = (size - 1) / step;
+  auto& mine = lists;
+  if (!pooled || index >= classes || mine.count[index] >= limit) {
+    ::operator delete(memory);
+    return;
+  }
+  mine.first[index] = ::new (memory) free_block{mine.first[index]};
+  ++mine.count[index];
+}
+
+} // namespace levada::detail

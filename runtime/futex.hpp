@@ -1,0 +1,37 @@
+// The one primitive a thread sleeps on: a 32-bit word and the kernel.
+//
+// Everything that parks an OS thread (idle workers, threads in blocking
+// operations, the timer thread) goes through these three functions; nothing
+// polls. Linux only.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+
+#include <levada/runtime/export.hpp>
+
+namespace levada::detail {
+
+/// Sleeps while `word` holds `expected`. May return for no reason: check again.
+LEVADA_API void futex_wait(std::atomic<std::uint32_t>& word,
+                           std::uint32_t expected) noexcept;
+
+/// As futex_wait, at most until `deadline`; false when that passed.
+LEVADA_API bool
+futex_wait_until(std::atomic<std::uint32_t>& word, std::uint32_t expected,
+                 std::chrono::steady_clock::time_point deadline) noexcept;
+
+/// Wakes one thread that sleeps on `word`.
+LEVADA_API void futex_wake_one(std::atomic<std::uint32_t>& word) noexcept;
+
+/// Tells the processor that this is a spin loop.
+inline void pause_cpu() noexcept {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield" ::: "memory");
+#endif
+}
+
+} // namespace levada::detail

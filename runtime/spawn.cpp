@@ -1,0 +1,74 @@
+#include <levada/runtime/spawn.hpp>
+
+#include <levada/runtime/engine.hpp>
+
+namespace levada::detail {
+
+void start_task(engine& where, task_frame& root, std::coroutine_handle<> code,
+                std::source_location at, const task_options* options,
+                finish_listener* listener) {
+  std::unique_ptr<task_extra> extra;
+  if (options != nullptr || listener != nullptr) {
+    extra = std::make_unique<task_extra>();
+    if (options != nullptr)
+      extra->name = options->name;
+    extra->listener = listener;
+  }
+  where.start(root, code, at, std::move(extra));
+}
+
+engine& require_current_engine(const char* operation) {
+  if (auto* here = current_engine())
+    return *here;
+  throw_error(make_error_code(errc::wrong_thread),
+              std::string{operation}
+                + ": no task runs on this thread; name the runtime instead");
+}
+
+// -- joining ------------------------------------------------------------------
+
+bool join_wait::suspend(task_frame& root, std::coroutine_handle<> leaf) {
+  root_ = &root;
+  const bool parked
+    = root.park_aside(leaf, wait_reason::join, *this, &join_wait::publish,
+                      line_);
+  if (!parked && !block_.done())
+    cancelled_ = root.cancel_code();
+  return parked;
+}
+
+void join_wait::resumed() {
+  if (root_ != nullptr)
+    root_->leave_aside();
+  if (cancelled_ != errc{})
+    throw operation_cancelled(cancelled_, "join");
+}
+
+bool join_wait::publish(side_wait& base) {
+  auto& self = static_cast<join_wait&>(base);
+  waiter* nobody = nullptr;
+  // acq_rel: hands our record to finish(), or sees the result
+  return self.block_.joiner.compare_exchange_strong(
+    nobody, self.root_, std::memory_order_acq_rel);
+}
+
+bool join_wait::cancel_wait(side_wait& base, errc why) noexcept {
+  auto& self = static_cast<join_wait&>(base);
+  waiter* expected = self.root_;
+  if (!self.block_.joiner.compare_exchange_strong(expected, nullptr,
+                                                  std::memory_order_acq_rel))
+    return false;
+  self.cancelled_ = why;
+  return true;
+}
+
+void join_thread(task_block& block) {
+  auto& self = thread_waiter::mine();
+  self.reset();
+  waiter* nobody = nullptr;
+  if (block.joiner.compare_exchange_strong(nobody, &self,
+                                           std::memory_order_acq_rel))
+    self.wait();
+}
+
+} // namespace levada::detail

@@ -1,0 +1,155 @@
+#include <levada/runtime/timer_queue.hpp>
+
+#include <algorithm>
+
+#include <sys/prctl.h>
+
+#include <levada/runtime/futex.hpp>
+
+namespace levada::detail {
+
+namespace {
+constexpr std::size_t arity = 4;
+} // namespace
+
+timer_queue::timer_queue(clock& source) : clock_(source) {
+  clock_.attach(*this);
+}
+
+timer_queue::~timer_queue() {
+  stop();
+  clock_.detach(*this);
+}
+
+void timer_queue::arm(timer_node& node) {
+  bool first = false;
+  {
+    std::lock_guard guard{mutex_};
+    heap_.push_back({node.when, &node});
+    sift_up(heap_.size() - 1, heap_.back());
+    first = node.index == 0;
+    if (first && !stopping_ && !thread_.joinable() && !clock_.drives_timers())
+      thread_ = std::thread{[this] { run(); }};
+  }
+  if (first) {
+    // release: pairs with the acquire load in run().
+    alarm_.fetch_add(1, std::memory_order_release);
+    futex_wake_one(alarm_);
+  }
+}
+
+bool timer_queue::disarm(timer_node& node) noexcept {
+  std::lock_guard guard{mutex_};
+  if (node.index == timer_node::idle)
+    return false;
+  remove_at(node.index);
+  return true;
+}
+
+std::size_t timer_queue::size() const {
+  std::lock_guard guard{mutex_};
+  return heap_.size();
+}
+
+time_point timer_queue::next_deadline() const {
+  std::lock_guard guard{mutex_};
+  return heap_.empty() ? time_point::max() : heap_.front().when;
+}
+
+void timer_queue::fire_due() {
+  wake_list wakes; // fires after the guard is gone
+  std::lock_guard guard{mutex_};
+  fire_due_locked(wakes);
+}
+
+void timer_queue::stop() noexcept {
+  std::thread finished;
+  {
+    std::lock_guard guard{mutex_};
+    stopping_ = true;
+    finished.swap(thread_);
+  }
+  alarm_.fetch_add(1, std::memory_order_release);
+  futex_wake_one(alarm_);
+  if (finished.joinable())
+    finished.join();
+}
+
+void timer_queue::run() {
+  // The kernel rounds sleeps up by 50 µs unless told that this thread minds.
+  prctl(PR_SET_TIMERSLACK, 1000UL);
+  for (;;) {
+    const auto seen = alarm_.load(std::memory_order_acquire);
+    auto next = time_point::max();
+    {
+      wake_list wakes;
+      std::lock_guard guard{mutex_};
+      if (stopping_)
+        return;
+      fire_due_locked(wakes);
+      if (!heap_.empty())
+        next = heap_.front().when;
+    }
+    if (next == time_point::max())
+      futex_wait(alarm_, seen);
+    else
+      futex_wait_until(alarm_, seen, next);
+  }
+}
+
+void timer_queue::fire_due_locked(wake_list& wakes) {
+  const auto now = clock_.now();
+  while (!heap_.empty() && heap_.front().when <= now) {
+    auto* node = heap_.front().node;
+    remove_at(0);
+    node->expired(*node, wakes);
+  }
+}
+
+void timer_queue::place(std::size_t index, entry value) noexcept {
+  heap_[index] = value;
+  value.node->index = static_cast<std::uint32_t>(index);
+}
+
+void timer_queue::sift_up(std::size_t index, entry value) noexcept {
+  while (index > 0) {
+    const auto parent = (index - 1) / arity;
+    if (heap_[parent].when <= value.when)
+      break;
+    place(index, heap_[parent]);
+    index = parent;
+  }
+  place(index, value);
+}
+
+void timer_queue::sift_down(std::size_t index, entry value) noexcept {
+  for (;;) {
+    const auto first = index * arity + 1;
+    if (first >= heap_.size())
+      break;
+    const auto last = std::min(first + arity, heap_.size());
+    auto best = first;
+    for (auto child = first + 1; child < last; ++child)
+      if (heap_[child].when < heap_[best].when)
+        best = child;
+    if (value.when <= heap_[best].when)
+      break;
+    place(index, heap_[best]);
+    index = best;
+  }
+  place(index, value);
+}
+
+void timer_queue::remove_at(std::size_t index) noexcept {
+  heap_[index].node->index = timer_node::idle;
+  const auto moved = heap_.back();
+  heap_.pop_back();
+  if (index == heap_.size())
+    return;
+  if (index > 0 && moved.when < heap_[(index - 1) / arity].when)
+    sift_up(index, moved);
+  else
+    sift_down(index, moved);
+}
+
+} // namespace levada::detail

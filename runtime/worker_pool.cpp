@@ -1,0 +1,412 @@
+#include <levada/runtime/worker_pool.hpp>
+
+#include <algorithm>
+
+#include <levada/runtime/futex.hpp>
+
+namespace levada::detail {
+
+namespace {
+
+thread_local worker* current_worker = nullptr;
+
+std::uint32_t next_random(std::uint32_t& state) noexcept {
+  state ^= state << 13;
+  state ^= state >> 17;
+  state ^= state << 5;
+  return state;
+}
+
+} // namespace
+
+worker* this_worker() noexcept {
+  return current_worker;
+}
+
+worker_pool::worker_pool(std::size_t workers) {
+  workers_.reserve(workers);
+  idle_.reserve(workers);
+  for (std::size_t i = 0; i < workers; ++i) {
+    auto added = std::make_unique<worker>();
+    added->pool = this;
+    added->random = static_cast<std::uint32_t>(i * 2654435761U + 1);
+    workers_.push_back(std::move(added));
+  }
+}
+
+worker& worker_pool::enlist() {
+  auto& self = *workers_[enlisted_.fetch_add(1)];
+  current_worker = &self;
+  return self;
+}
+
+job worker_pool::next(worker& self) {
+  for (;;) {
+    job found = take_local(self);
+    if (found == 0)
+      found = search(self);
+    else if (self.searching) [[unlikely]]
+      stop_searching(self);
+    if (found == 0)
+      found = park(self);
+    if (found != 0) {
+      // relaxed: a progress mark for the watch, it publishes nothing
+      self.dispatches.store(
+        self.dispatches.load(std::memory_order_relaxed) + 1,
+        std::memory_order_relaxed);
+      return found;
+    }
+  }
+}
+
+void worker_pool::push_next(worker& self, job ready) noexcept {
+  // acq_rel: the watch may take the job, and must see what was written to it
+  const job displaced
+    = self.run_next.exchange(ready, std::memory_order_acq_rel);
+  if (displaced != 0)
+    push_back(self, displaced);
+  else if (idle_count_.load(std::memory_order_relaxed) != 0
+           && !watched_.load(std::memory_order_relaxed)) [[unlikely]]
+    wake_idle(false);
+}
+
+void worker_pool::push_back(worker& self, job ready) noexcept {
+  const auto tail = self.tail.load(std::memory_order_relaxed);
+  // acquire: pairs with the thieves' head updates, so that the slot is free
+  const auto head = self.head.load(std::memory_order_acquire);
+  if (tail - head < worker::ring_size) {
+    self.ring[tail % worker::ring_size].store(ready,
+                                              std::memory_order_relaxed);
+    // seq_cst: publishes the slot, and orders before the look at idle_count_
+    // in notify() (see park())
+    self.tail.store(tail + 1, std::memory_order_seq_cst);
+  } else {
+    spill(self, ready);
+  }
+  notify();
+}
+
+void worker_pool::push_global(job ready) noexcept {
+  {
+    spin_guard guard{global_lock_};
+    global_.push_back(ready);
+    global_size_.store(global_.size() - global_first_,
+                       std::memory_order_seq_cst);
+  }
+  notify();
+}
+
+job worker_pool::take_any() noexcept {
+  for (auto& each : workers_) {
+    if (job found = each->run_next.exchange(0))
+      return found;
+    if (job found = pop_ring(*each))
+      return found;
+  }
+  spin_guard guard{global_lock_};
+  if (global_first_ == global_.size())
+    return 0;
+  return global_[global_first_++];
+}
+
+bool worker_pool::quiet() const noexcept {
+  return idle_count_.load(std::memory_order_seq_cst) == workers_.size()
+         && !anything_queued();
+}
+
+std::uint64_t worker_pool::dispatches() const noexcept {
+  std::uint64_t sum = 0;
+  for (const auto& each : workers_)
+    sum += each->dispatches.load(std::memory_order_relaxed);
+  return sum;
+}
+
+job worker_pool::take_local(worker& self) noexcept {
+  const auto count = self.dispatches.load(std::memory_order_relaxed);
+  if (count % global_share == 0
+      && global_size_.load(std::memory_order_relaxed) != 0) {
+    if (job found = take_global(self))
+      return found;
+  }
+  if (self.run_next.load(std::memory_order_relaxed) != 0) {
+    if (self.streak < streak_limit) {
+      ++self.streak;
+      if (job found = self.run_next.exchange(0, std::memory_order_acq_rel))
+        return found;
+    } else {
+      self.streak = 0;
+      if (job found = pop_ring(self))
+        return found;
+      if (job found = take_global(self))
+        return found;
+      if (job found = self.run_next.exchange(0, std::memory_order_acq_rel))
+        return found;
+    }
+  }
+  self.streak = 0;
+  if (job found = pop_ring(self))
+    return found;
+  return take_global(self);
+}
+
+job worker_pool::pop_ring(worker& self) noexcept {
+  auto head = self.head.load(std::memory_order_acquire);
+  for (;;) {
+    const auto tail = self.tail.load(std::memory_order_relaxed);
+    if (tail == head)
+      return 0;
+    const job found
+      = self.ring[head % worker::ring_size].load(std::memory_order_relaxed);
+    // acq_rel: pairs with thieves doing the same
+    if (self.head.compare_exchange_weak(head, head + 1,
+                                        std::memory_order_acq_rel,
+                                        std::memory_order_acquire))
+      return found;
+  }
+}
+
+job worker_pool::take_global(worker& self) noexcept {
+  if (global_size_.load(std::memory_order_acquire) == 0)
+    return 0;
+  spin_guard guard{global_lock_};
+  const auto available = global_.size() - global_first_;
+  if (available == 0)
+    return 0;
+  const job first = global_[global_first_++];
+  // A fair share moves to the ring, so that the lock is taken once for many.
+  auto share = std::min<std::size_t>(available / workers_.size(),
+                                     worker::ring_size / 2);
+  auto tail = self.tail.load(std::memory_order_relaxed);
+  const auto head = self.head.load(std::memory_order_acquire);
+  share = std::min<std::size_t>(share, worker::ring_size - (tail - head));
+  share = std::min(share, available - 1);
+  for (std::size_t i = 0; i < share; ++i)
+    self.ring[tail++ % worker::ring_size].store(global_[global_first_++],
+                                                std::memory_order_relaxed);
+  // release: publishes the slots to thieves
+  self.tail.store(tail, std::memory_order_release);
+  if (global_first_ == global_.size()) {
+    global_.clear();
+    global_first_ = 0;
+  } else if (global_first_ > 1024 && global_first_ * 2 > global_.size()) {
+    global_.erase(global_.begin(),
+                  global_.begin() + static_cast<std::ptrdiff_t>(global_first_));
+    global_first_ = 0;
+  }
+  global_size_.store(global_.size() - global_first_,
+                     std::memory_order_seq_cst);
+  return first;
+}
+
+void worker_pool::spill(worker& self, job extra) noexcept {
+  // Half the ring goes to the global queue, in order, then the new job.
+  std::array<job, worker::ring_size / 2> moved{};
+  std::size_t count = 0;
+  while (count < moved.size()) {
+    const job taken = pop_ring(self);
+    if (taken == 0)
+      break;
+    moved[count++] = taken;
+  }
+  spin_guard guard{global_lock_};
+  global_.insert(global_.end(), moved.begin(),
+                 moved.begin() + static_cast<std::ptrdiff_t>(count));
+  global_.push_back(extra);
+  global_size_.store(global_.size() - global_first_,
+                     std::memory_order_seq_cst);
+}
+
+job worker_pool::steal_from(worker& self, worker& victim) noexcept {
+  auto head = victim.head.load(std::memory_order_acquire);
+  for (;;) {
+    // acquire: pairs with the owner's tail store; the slots are filled
+    const auto tail = victim.tail.load(std::memory_order_acquire);
+    const auto available = tail - head;
+    if (available == 0 || available > worker::ring_size)
+      return 0;
+    const auto count = available - available / 2;
+    const auto base = self.tail.load(std::memory_order_relaxed);
+    job first = 0;
+    for (std::uint32_t i = 0; i < count; ++i) {
+      const job each = victim.ring[(head + i) % worker::ring_size].load(
+        std::memory_order_relaxed);
+      if (i == 0)
+        first = each;
+      else
+        self.ring[(base + i - 1) % worker::ring_size].store(
+          each, std::memory_order_relaxed);
+    }
+    if (victim.head.compare_exchange_weak(head, head + count,
+                                          std::memory_order_acq_rel,
+                                          std::memory_order_acquire)) {
+      self.tail.store(base + count - 1, std::memory_order_seq_cst);
+      return first;
+    }
+  }
+}
+
+job worker_pool::steal(worker& self) noexcept {
+  const auto count = static_cast<std::uint32_t>(workers_.size());
+  const auto start = next_random(self.random) % count;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    auto& victim = *workers_[(start + i) % count];
+    if (&victim == &self)
+      continue;
+    if (job found = steal_from(self, victim))
+      return found;
+  }
+  return 0;
+}
+
+void worker_pool::begin_search(worker& self) noexcept {
+  if (!self.searching) {
+    self.searching = true;
+    searchers_.fetch_add(1, std::memory_order_seq_cst);
+  }
+}
+
+void worker_pool::stop_searching(worker& self) noexcept {
+  self.searching = false;
+  searchers_.fetch_sub(1, std::memory_order_seq_cst);
+  // Whoever pushed while we searched woke nobody: pass the word on, if there
+  // may be more.
+  if (anything_queued())
+    notify();
+}
+
+job worker_pool::search(worker& self) noexcept {
+  begin_search(self);
+  job found = 0;
+  for (int round = 0; round < 4 && found == 0; ++round) {
+    found = take_global(self);
+    if (found == 0)
+      found = steal(self);
+    if (found == 0)
+      pause_cpu();
+  }
+  stop_searching(self);
+  return found;
+}
+
+bool worker_pool::anything_queued() const noexcept {
+  if (global_size_.load(std::memory_order_seq_cst) != 0)
+    return true;
+  return std::any_of(workers_.begin(), workers_.end(), [](const auto& each) {
+    return each->head.load(std::memory_order_seq_cst)
+           != each->tail.load(std::memory_order_seq_cst);
+  });
+}
+
+void worker_pool::notify() noexcept {
+  if (idle_count_.load(std::memory_order_seq_cst) == 0
+      || searchers_.load(std::memory_order_seq_cst) != 0)
+    return;
+  std::uint32_t none = 0;
+  if (!searchers_.compare_exchange_strong(none, 1, std::memory_order_seq_cst))
+    return;
+  wake_idle(true);
+}
+
+void worker_pool::wake_idle(bool as_searcher) noexcept {
+  worker* chosen = nullptr;
+  {
+    spin_guard guard{idle_lock_};
+    if (!idle_.empty()) {
+      chosen = idle_.back();
+      idle_.pop_back();
+      idle_count_.fetch_sub(1, std::memory_order_seq_cst);
+    }
+  }
+  if (chosen == nullptr) {
+    if (as_searcher)
+      searchers_.fetch_sub(1, std::memory_order_seq_cst);
+    return;
+  }
+  // 2: the woken worker already counts as a searcher. release: pairs with the
+  // load in park().
+  chosen->signal.store(as_searcher ? 2 : 1, std::memory_order_release);
+  futex_wake_one(chosen->signal);
+}
+
+bool worker_pool::remove_idle(worker& self) noexcept {
+  spin_guard guard{idle_lock_};
+  const auto position = std::find(idle_.begin(), idle_.end(), &self);
+  if (position == idle_.end())
+    return false;
+  idle_.erase(position);
+  idle_count_.fetch_sub(1, std::memory_order_seq_cst);
+  return true;
+}
+
+job worker_pool::park(worker& self) {
+  self.rested = true;
+  self.signal.store(0, std::memory_order_relaxed);
+  {
+    spin_guard guard{idle_lock_};
+    idle_.push_back(&self);
+    idle_count_.fetch_add(1, std::memory_order_seq_cst);
+  }
+  // Anyone who pushed before seeing us idle is seen here.
+  if (anything_queued() && remove_idle(self))
+    return 0;
+  const bool last = idle_count_.load(std::memory_order_seq_cst)
+                    == workers_.size();
+  bool asked = !(last && on_quiet.call != nullptr);
+  const auto quiet_since = dispatches();
+  bool expected = false;
+  if (!last && workers_.size() > 1
+      && watched_.compare_exchange_strong(expected, true)) {
+    bool left = false;
+    const job found = keep_watch(self, left);
+    watched_.store(false);
+    if (left)
+      return found;
+    asked = true;
+  }
+  std::uint32_t signal = 0;
+  // acquire: pairs with the release in wake_idle()
+  while ((signal = self.signal.load(std::memory_order_acquire)) == 0) {
+    if (asked) {
+      futex_wait(self.signal, 0);
+    } else if (!futex_wait_until(self.signal, 0,
+                                 std::chrono::steady_clock::now()
+                                   + on_quiet.after)) {
+      asked = true;
+      if (quiet() && dispatches() == quiet_since)
+        on_quiet.call(*on_quiet.argument);
+    }
+  }
+  self.searching = signal == 2;
+  return 0;
+}
+
+job worker_pool::keep_watch(worker& self, bool& left) {
+  // While in here we stand in idle_, so that a push can wake us as any other.
+  std::vector<std::uint32_t> seen(workers_.size(), 0);
+  std::vector<bool> suspect(workers_.size(), false);
+  std::uint32_t calm = 0;
+  while (calm < watch_linger
+         && self.signal.load(std::memory_order_acquire) == 0) {
+    futex_wait_until(self.signal, 0,
+                     std::chrono::steady_clock::now() + watch_period);
+    calm = idle_count_.load(std::memory_order_relaxed) == workers_.size()
+             ? calm + 1
+             : 0;
+    for (std::size_t i = 0; i < workers_.size(); ++i) {
+      auto& other = *workers_[i];
+      const auto count = other.dispatches.load(std::memory_order_relaxed);
+      const bool waiting = other.run_next.load(std::memory_order_relaxed) != 0;
+      if (&other != &self && waiting && suspect[i] && seen[i] == count) {
+        if (!remove_idle(self))
+          return 0; // somebody woke us for other work
+        left = true;
+        return other.run_next.exchange(0, std::memory_order_acq_rel);
+      }
+      suspect[i] = waiting;
+      seen[i] = count;
+    }
+  }
+  return 0;
+}
+
+} // namespace levada::detail

@@ -1,0 +1,162 @@
+// How the runtime's workers share what is ready to run.
+//
+// Each worker owns a run-next slot (who was just woken, so that a hand-off
+// stays on one core) and a FIFO ring of 256 jobs; what does not fit, and what
+// comes from outside, goes through one global queue. Idle workers sleep on a
+// futex and are woken one at a time, when there is work for them. The shape is
+// Go's scheduler (src/runtime/proc.go), plugged into CAF by caf_port.cpp.
+//
+// Invariants
+//  - Only the owner pushes to its ring; owner and thieves pop by advancing
+//    `head` with a compare-and-swap. A thief takes half the ring at once.
+//  - Run-next may be used `streak_limit` times in a row while the ring holds
+//    work; every `global_share`-th dispatch looks at the global queue first.
+//    So nobody starves behind a ping-pong.
+//  - No wake is lost: a pusher publishes the job (seq_cst), then looks for idle
+//    workers; a worker registers as idle (seq_cst), then looks at all queues.
+//  - A job in a run-next slot wakes nobody. While some worker is busy and
+//    another idle, one idle worker keeps watch: every `watch_period` it takes
+//    a run-next job whose owner has not dispatched since the last look. The
+//    watch ends soon after the last worker went idle: an idle pool sleeps.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include <levada/runtime/spin_lock.hpp>
+
+namespace levada::detail {
+
+/// A task_frame* (odd) or somebody else's caf::resumable* (even); 0 is none.
+using job = std::uintptr_t;
+
+class worker_pool;
+class engine;
+
+/// What the last worker that fell asleep does when all stays quiet.
+struct quiet_watch {
+  void (*call)(engine&) = nullptr; ///< null: nothing
+  engine* argument = nullptr;
+  std::chrono::milliseconds after{0};
+};
+
+struct alignas(64) worker {
+  static constexpr std::uint32_t ring_size = 256;
+
+  /// The pool this belongs to.
+  worker_pool* pool = nullptr;
+  /// The owner's count of dispatches; others read it to see it move.
+  std::atomic<std::uint32_t> dispatches{0};
+  /// Dispatches from run-next in a row. Owner only.
+  std::uint32_t streak = 0;
+  /// Where the owner begins to look for victims. Owner only.
+  std::uint32_t random = 1;
+  /// True while the owner counts as one of the pool's searchers. Owner only.
+  bool searching = false;
+  /// True when the owner has slept since somebody cleared it. Owner only.
+  bool rested = true;
+  /// Who runs next on this worker.
+  std::atomic<job> run_next{0};
+
+  /// First job of the ring; owner and thieves advance it.
+  alignas(64) std::atomic<std::uint32_t> head{0};
+  /// One past the last job; only the owner advances it.
+  std::atomic<std::uint32_t> tail{0};
+  std::array<std::atomic<job>, ring_size> ring{};
+
+  /// Set to 1 to end the owner's sleep.
+  alignas(64) std::atomic<std::uint32_t> signal{0};
+};
+
+class worker_pool {
+public:
+  static constexpr std::uint32_t streak_limit = 64;
+  static constexpr std::uint32_t global_share = 61;
+  static constexpr std::chrono::milliseconds watch_period{1};
+  static constexpr std::uint32_t watch_linger = 20;
+
+  explicit worker_pool(std::size_t workers);
+  worker_pool(const worker_pool&) = delete;
+  worker_pool& operator=(const worker_pool&) = delete;
+
+  /// Called once by each worker thread: its place in the pool.
+  worker& enlist();
+
+  /// The next job for `self`; sleeps while there is none.
+  job next(worker& self);
+
+  /// Makes `ready` the next to run on `self`; who stood there goes to the ring.
+  /// Owner only.
+  void push_next(worker& self, job ready) noexcept;
+
+  /// Puts `ready` behind everything in `self`'s ring. Owner only.
+  void push_back(worker& self, job ready) noexcept;
+
+  /// Queues a job from any thread.
+  void push_global(job ready) noexcept;
+
+  /// A queued job, or 0; for emptying the queues after the workers ended.
+  job take_any() noexcept;
+
+  std::size_t size() const noexcept {
+    return workers_.size();
+  }
+
+  /// True when every worker sleeps and nothing is queued.
+  bool quiet() const noexcept;
+
+  /// Sum of all dispatches so far: unchanged means nothing ran.
+  std::uint64_t dispatches() const noexcept;
+
+  /// Set before the workers start.
+  quiet_watch on_quiet;
+
+private:
+  job take_local(worker& self) noexcept;
+  job take_global(worker& self) noexcept;
+  job steal(worker& self) noexcept;
+  job steal_from(worker& self, worker& victim) noexcept;
+  job search(worker& self) noexcept;
+  job pop_ring(worker& self) noexcept;
+  bool anything_queued() const noexcept;
+  void spill(worker& self, job extra) noexcept;
+  void begin_search(worker& self) noexcept;
+  void stop_searching(worker& self) noexcept;
+  void notify() noexcept;
+  void wake_idle(bool as_searcher) noexcept;
+  bool remove_idle(worker& self) noexcept;
+  job park(worker& self);
+  job keep_watch(worker& self, bool& left);
+
+  std::vector<std::unique_ptr<worker>> workers_;
+  std::atomic<std::size_t> enlisted_{0};
+
+  // -- read by every push, written when workers fall asleep or wake
+  /// How many workers are in `idle_`.
+  alignas(64) std::atomic<std::uint32_t> idle_count_{0};
+  /// How many workers are looking for work; while there is one, nobody is woken.
+  std::atomic<std::uint32_t> searchers_{0};
+  /// True while an idle worker keeps watch.
+  std::atomic<bool> watched_{false};
+
+  /// Guards `idle_`.
+  alignas(64) spin_lock idle_lock_;
+  std::vector<worker*> idle_;
+
+  /// Guards `global_` and `global_first_`.
+  alignas(64) spin_lock global_lock_;
+  /// The global queue: jobs from `global_first_` on.
+  std::vector<job> global_;
+  std::size_t global_first_ = 0;
+  std::atomic<std::size_t> global_size_{0};
+};
+
+/// The worker this thread is, or null.
+worker* this_worker() noexcept;
+
+} // namespace levada::detail
