@@ -6,6 +6,7 @@
 
 #include <levada/actors/channel_actor.hpp>
 #include <levada/actors/channel_info.hpp>
+#include <levada/actors/lone_channels.hpp>
 #include <levada/runtime/engine.hpp>
 #include <levada/runtime/runtime.hpp>
 
@@ -30,7 +31,11 @@ public:
   }
 
   void cancel_wait(std::uint64_t id, const task_frame* root) override {
-    if (auto* channel = channels_.find(id)) {
+    if (id == nil_for_sending().id)
+      nil_for_sending().cancel_wait(root);
+    else if (id == nil_for_receiving().id)
+      nil_for_receiving().cancel_wait(root);
+    else if (auto* channel = channels_.find(id)) {
       channel->cancel_wait(root);
       channel->release();
     }
@@ -73,12 +78,16 @@ private:
 
 } // namespace
 
+std::unique_ptr<directory> make_directory() {
+  return channel_directory::make();
+}
+
+std::unique_ptr<directory> channel_directory::make() {
+  return std::make_unique<engine_directory>(*new channel_directory);
+}
+
 channel_directory& channel_directory::of(engine& where) {
-  std::call_once(where.channels_made, [&where] {
-    where.channels.store(new engine_directory(*new channel_directory),
-                         std::memory_order_release);
-  });
-  return static_cast<engine_directory&>(*where.channels.load()).channels();
+  return static_cast<engine_directory&>(*where.channels).channels();
 }
 
 channel_core*& channel_directory::bucket_of(shard& in,

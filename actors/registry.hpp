@@ -10,6 +10,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include <levada/actors/channel_core.hpp>
@@ -20,7 +21,10 @@ namespace levada::detail {
 
 class channel_directory {
 public:
-  /// The registry of `where`, made with its first channel.
+  /// The engine's view of a new registry.
+  static std::unique_ptr<directory> make();
+
+  /// The registry of `where`.
   static channel_directory& of(engine& where);
 
   std::uint64_t next_id() noexcept {

@@ -3,6 +3,10 @@
 // A select enlists one node per case. Whoever would serve a node must first win
 // the claim word, under that node's channel lock and before anything moves; so
 // exactly one case happens, and the others are as if they had never been there.
+//
+// preparing → waiting → the winner's index. Limits (timer, stop token) are
+// armed while the select still prepares: they may win then, but must not wake,
+// since nobody sleeps yet. The select notices when it tries to start waiting.
 #pragma once
 
 #include <atomic>
@@ -14,28 +18,38 @@ namespace levada::detail {
 
 class select_claim {
 public:
-  static constexpr std::uint32_t unclaimed = UINT32_MAX;
+  static constexpr std::uint32_t preparing = UINT32_MAX;
+  static constexpr std::uint32_t waiting = UINT32_MAX - 1;
 
-  /// True for exactly one caller per select.
+  /// For whoever serves an enlisted node: true for exactly one caller.
   bool win(std::uint32_t which) noexcept {
-    std::uint32_t none = unclaimed;
-    // acq_rel: whoever looks at the winner sees what the winner's side did
-    return word_.compare_exchange_strong(none, which,
-                                         std::memory_order_acq_rel,
-                                         std::memory_order_relaxed);
+    return change(waiting, which);
+  }
+
+  /// For a limit. True: it has won, and must wake the waiter.
+  bool win_as_limit(std::uint32_t which) noexcept {
+    return change(waiting, which)
+           || (!change(preparing, which) && change(waiting, which));
+  }
+
+  /// For the select itself, before its nodes can be seen: false when a limit
+  /// has won already.
+  bool start_waiting() noexcept {
+    return change(preparing, waiting);
   }
 
   std::uint32_t winner() const noexcept {
     return word_.load(std::memory_order_acquire);
   }
 
-  /// Before the select is enlisted again.
-  void reset() noexcept {
-    word_.store(unclaimed, std::memory_order_relaxed);
+private:
+  bool change(std::uint32_t from, std::uint32_t to) noexcept {
+    // acq_rel: whoever looks at the winner sees what the winner's side did
+    return word_.compare_exchange_strong(from, to, std::memory_order_acq_rel,
+                                         std::memory_order_relaxed);
   }
 
-private:
-  std::atomic<std::uint32_t> word_{unclaimed};
+  std::atomic<std::uint32_t> word_{preparing};
 };
 
 struct select_node : wait_node {

@@ -54,6 +54,12 @@ inline bool claim(wait_node& node, wake_list& wakes) noexcept {
   return channel_core::claim_slow(node, wakes);
 }
 
+/// 1 for a sender that has not been counted: a select's case counts as sent when
+/// it happens, every other sender when it is enlisted.
+inline std::uint32_t counts_late(const wait_node& node) noexcept {
+  return node.kind == node_kind::select ? 1 : 0;
+}
+
 /// Puts an item at the end of the buffer. There is room; may throw bad_alloc,
 /// then nothing has changed.
 template <class Mover>
@@ -121,6 +127,7 @@ void refill(channel_core& channel, Mover mover, wake_list& wakes) noexcept {
       ++channel.reserved;
     else
       store(channel, node->slot, mover);
+    channel.sent += counts_late(*node);
     node->result = outcome::done;
     wakes.add(*node->who);
   }
@@ -157,6 +164,7 @@ bool take(channel_core& channel, void* into, Mover mover,
     if (!claim(*node, wakes))
       continue;
     mover.relocate(into, node->slot);
+    channel.sent += counts_late(*node);
     node->result = outcome::done;
     ++channel.received;
     wakes.add(*node->who);

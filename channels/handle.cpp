@@ -7,38 +7,6 @@
 
 namespace levada::detail {
 
-namespace {
-
-constexpr cell_type no_items{0, [](void*, void*) noexcept {},
-                             [](void*) noexcept {}};
-
-constexpr channel_setup no_setup{&no_items};
-
-/// A channel that is no actor and in no registry.
-class lone_core final : public channel_core {
-public:
-  explicit lone_core(close_reason state) : channel_core(no_setup, 0, nullptr) {
-    closed = state;
-  }
-};
-
-} // namespace
-
-channel_core& nil_for_sending() noexcept {
-  static lone_core instance{close_reason::open};
-  return instance;
-}
-
-channel_core& nil_for_receiving() noexcept {
-  static lone_core instance{close_reason::open};
-  return instance;
-}
-
-channel_core& handle_access::detached_channel() noexcept {
-  static lone_core instance{close_reason::closed};
-  return instance;
-}
-
 std::size_t handle_base::capacity() const noexcept {
   if (core_ == nullptr)
     return 0;

@@ -15,14 +15,10 @@
 
 #include <levada/actors/channel_core.hpp>
 #include <levada/actors/channel_info.hpp>
+#include <levada/actors/lone_channels.hpp>
 #include <levada/runtime/error.hpp>
 
 namespace levada::detail {
-
-/// Channels that never have anything, for operations on nil handles: one for
-/// sending, one for receiving, so that these do not meet.
-LEVADA_API channel_core& nil_for_sending() noexcept;
-LEVADA_API channel_core& nil_for_receiving() noexcept;
 
 class LEVADA_API handle_base {
 public:
@@ -175,10 +171,6 @@ struct handle_access {
                                      : &detached_channel();
     return handle.core_;
   }
-
-private:
-  /// A channel that is closed and drained, for handles after close().
-  LEVADA_API static channel_core& detached_channel() noexcept;
 };
 
 } // namespace levada::detail

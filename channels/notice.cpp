@@ -1,6 +1,7 @@
 #include <levada/channels/notice.hpp>
 
 #include <levada/channels/permit.hpp>
+#include <levada/runtime/directory.hpp>
 
 namespace levada::detail {
 
@@ -48,7 +49,7 @@ bool closing_step::finish(errc) const noexcept {
 }
 
 void require_places(const channel_core& channel) {
-  if (channel.capacity == 0 && channel.id != 0)
+  if (channel.capacity == 0 && channel.id < first_nil_id)
     throw_error(make_error_code(errc::invalid_argument),
                 "reserve: a rendezvous channel has no places to promise; give "
                 "it a capacity");

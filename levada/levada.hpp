@@ -8,7 +8,10 @@
 #include <levada/channels/channel.hpp>
 #include <levada/channels/receiver.hpp>
 #include <levada/channels/result.hpp>
+#include <levada/channels/select.hpp>
+#include <levada/channels/select_set.hpp>
 #include <levada/channels/sender.hpp>
+#include <levada/channels/timers.hpp>
 #include <levada/channels/weak.hpp>
 #include <levada/runtime/blocking.hpp>
 #include <levada/runtime/clock.hpp>
@@ -16,6 +19,7 @@
 #include <levada/runtime/join_handle.hpp>
 #include <levada/runtime/pause.hpp>
 #include <levada/runtime/runtime.hpp>
+#include <levada/runtime/scope.hpp>
 #include <levada/runtime/spawn.hpp>
 #include <levada/runtime/task.hpp>
 #include <levada/version.hpp>

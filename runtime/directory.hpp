@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <iosfwd>
+#include <memory>
 #include <string>
 
 #include <levada/runtime/error.hpp>
@@ -11,6 +12,9 @@
 namespace levada::detail {
 
 class task_frame;
+
+/// Ids from here on stand for no channel: waits on nil handles.
+inline constexpr std::uint64_t first_nil_id = std::uint64_t{1} << 55;
 
 class directory {
 public:
@@ -31,5 +35,9 @@ public:
   /// The name of channel `id`, or "".
   virtual std::string name_of(std::uint64_t id) = 0;
 };
+
+/// An empty directory. Defined in actors/registry.cpp: the one function that the
+/// runtime calls and does not have.
+std::unique_ptr<directory> make_directory();
 
 } // namespace levada::detail

@@ -88,11 +88,9 @@ void print(std::ostream& out, engine& which,
       out << "waits in " << to_string(task.reason);
       if (task.channel != 0) {
         out << " on channel " << task.channel;
-        if (auto* known = which.channels.load()) {
-          const auto name = known->name_of(task.channel);
-          if (!name.empty())
-            out << " \"" << name << '"';
-        }
+        const auto name = which.channels->name_of(task.channel);
+        if (!name.empty())
+          out << " \"" << name << '"';
       }
       out << " at ";
       print_place(out, task.line);
@@ -112,8 +110,7 @@ void dump(engine& which, std::ostream& out) {
       << which.joining_threads.load(std::memory_order_relaxed)
       << " threads in block_on\n";
   print(out, which, tasks);
-  if (auto* known = which.channels.load())
-    known->print(out);
+  which.channels->print(out);
   out.flush();
 }
 

@@ -74,6 +74,7 @@ engine::engine(runtime_options asked)
       time(*options.time),
       timers(time),
       blocking(options.blocking_threads),
+      channels(make_directory()),
       host_(*this, worker_count(options.workers),
             options.deadlock == on_deadlock::ignore
               ? quiet_watch{}
@@ -88,6 +89,7 @@ engine::engine(caf::actor_system& system, runtime_options asked)
       time(*options.time),
       timers(time),
       blocking(options.blocking_threads),
+      channels(make_directory()),
       host_(*this, system) {
   if (options.dump_on_sigusr1)
     dump_on_signal(*this);
@@ -99,8 +101,7 @@ engine::~engine() {
   // `stop()` has run: whoever is still here will not run again.
   timers.stop();
   blocking.stop();
-  if (auto* known = channels.load())
-    known->terminate_all();
+  channels->terminate_all();
   host_.stop();
   for (auto& shard : shards_)
     while (shard.first != nullptr) {
@@ -108,7 +109,6 @@ engine::~engine() {
       unlink(left);
       destroy(left); // counts it out
     }
-  delete channels.load();
 }
 
 std::uint32_t engine::milliseconds() const noexcept {
@@ -171,7 +171,8 @@ void engine::finish(task_frame& root) noexcept {
         self->options.on_failure, name_of(root), root.spawned_});
   }
   if (root.extra_ != nullptr) {
-    if (auto* listener = root.extra_->listener)
+    // Once told, the listener may be gone.
+    if (auto* listener = root.extra_->listener.exchange(nullptr))
       listener->finished(*listener, block);
   }
   self->unlink(root);
@@ -288,8 +289,12 @@ std::vector<task_info> engine::tasks() const {
       const auto wait = root->wait_.load(std::memory_order_relaxed);
       info.reason = task_frame::reason_in(wait);
       info.waiting = std::chrono::milliseconds{now > since ? now - since : 0};
-      if (info.reason < wait_reason::sleep)
+      if (info.reason < wait_reason::set)
         info.channel = task_frame::place_in(wait);
+      if (info.channel >= first_nil_id) {
+        info.reason = wait_reason::forever;
+        info.channel = 0;
+      }
     }
   }
   return result;
@@ -316,6 +321,7 @@ void engine::cancel(errc why,
       if (place == 0)
         continue;
       switch (task_frame::reason_in(wait_word)) {
+        case wait_reason::set:
         case wait_reason::sleep:
         case wait_reason::join:
         case wait_reason::blocking:
@@ -332,9 +338,8 @@ void engine::cancel(errc why,
       }
     }
   }
-  if (auto* known = channels.load())
-    for (const auto& [id, root] : in_channels)
-      known->cancel_wait(id, root);
+  for (const auto& [id, root] : in_channels)
+    channels->cancel_wait(id, root);
 }
 
 stop_report engine::stop(duration timeout) {
@@ -345,8 +350,7 @@ stop_report engine::stop(duration timeout) {
   stopping_.store(true, std::memory_order_seq_cst);
   const auto deadline
     = saturating_add(std::chrono::steady_clock::now(), timeout);
-  if (auto* known = channels.load())
-    known->close_all();
+  channels->close_all();
   cancel(errc::runtime_stopped, [](const task_frame&) { return true; });
   stop_report report;
   report.clean = wait_until_empty(deadline);

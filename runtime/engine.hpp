@@ -30,7 +30,8 @@ namespace levada::detail {
 /// What few tasks have.
 struct task_extra {
   std::string name;
-  finish_listener* listener = nullptr;
+  /// Null once told. Whoever cancels a scope compares it.
+  std::atomic<finish_listener*> listener{nullptr};
 };
 
 /// Whom to tell about a failure that nobody joins, and about which task.
@@ -91,6 +92,11 @@ public:
   stop_report stop(duration timeout);
   std::vector<task_info> tasks() const;
   static std::string name_of(const task_frame& root);
+  static finish_listener* listener_of(const task_frame& root) noexcept {
+    return root.extra_ == nullptr
+             ? nullptr
+             : root.extra_->listener.load(std::memory_order_relaxed);
+  }
 
   bool stopping() const noexcept {
     return stopping_.load(std::memory_order_acquire);
@@ -106,9 +112,8 @@ public:
   clock& time;
   timer_queue timers;
   blocking_pool blocking;
-  /// The channels of this runtime; the actors layer fills it in, once.
-  std::once_flag channels_made;
-  std::atomic<directory*> channels{nullptr};
+  /// The channels of this runtime.
+  const std::unique_ptr<directory> channels;
   /// Threads that wait in block_on.
   std::atomic<std::uint32_t> joining_threads{0};
 

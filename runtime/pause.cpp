@@ -43,12 +43,16 @@ bool sleep_awaiter::suspend(task_frame& root, std::coroutine_handle<> leaf) {
   return false;
 }
 
-void sleep_awaiter::await_resume() {
+errc sleep_awaiter::ended() noexcept {
   if (root_ != nullptr)
     root_->leave_aside();
   root_ = nullptr;
-  if (cancelled_ != errc{})
-    throw operation_cancelled(cancelled_, "sleep");
+  return cancelled_;
+}
+
+void sleep_awaiter::await_resume() {
+  if (const auto why = ended(); why != errc{})
+    throw operation_cancelled(why, "sleep");
 }
 
 bool sleep_awaiter::publish(side_wait& base) {

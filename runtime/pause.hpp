@@ -33,6 +33,10 @@ public:
   /// Throws operation_cancelled when the sleep was cut short.
   void await_resume();
 
+protected:
+  /// Ends the wait: errc{} when the time had come, else why not.
+  errc ended() noexcept;
+
 private:
   bool suspend(task_frame& root, std::coroutine_handle<> leaf);
   static bool publish(side_wait& self);

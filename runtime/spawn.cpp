@@ -12,7 +12,7 @@ void start_task(engine& where, task_frame& root, std::coroutine_handle<> code,
     extra = std::make_unique<task_extra>();
     if (options != nullptr)
       extra->name = options->name;
-    extra->listener = listener;
+    extra->listener.store(listener, std::memory_order_relaxed);
   }
   where.start(root, code, at, std::move(extra));
 }

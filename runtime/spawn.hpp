@@ -88,15 +88,14 @@ template <class T>
 join_handle<T> start(engine& where, task<T> work, std::source_location at,
                      const task_options* options = nullptr,
                      finish_listener* listener = nullptr) {
-  if (!work)
-    throw_error(make_error_code(errc::invalid_argument),
-                "spawn of an empty task: it was moved from, or never made");
   auto code = task_access::take(work);
   auto& block = code.promise().result();
   join_handle<T> handle = join_access::make(block);
   try {
     start_task(where, code.promise(), code, at, options, listener);
   } catch (...) { // gives the frame back, then passes the exception on
+    if (listener != nullptr)
+      listener->finished(*listener, block);
     join_access::forget(handle);
     code.destroy();
     throw;
@@ -190,6 +189,9 @@ private:
   template <class T>
   join_handle<T> begin(task<T> work, std::source_location at,
                        const task_options* options) const {
+    if (!work)
+      throw_error(make_error_code(errc::invalid_argument),
+                  "spawn of an empty task: it was moved from, or never made");
     auto& self = static_cast<const Self&>(*this);
     return detail::start(self.engine(), std::move(work), at, options,
                          self.listener());

@@ -1,0 +1,318 @@
+// select: waits for the first of several things, and does exactly that one.
+//
+//   auto chosen = co_await levada::select(rx_a, rx_b,
+//                                         levada::sending(tx, value),
+//                                         levada::after(1s));
+//   switch (chosen.index()) {
+//     case 0: use(chosen.get<0>()); break;   // a receive_result
+//     …
+//   }
+//
+// Cases   receivers, channels (as receivers), sending(tx, v), after / tick, a
+//         std::stop_token, and `otherwise` as the last one.
+// Ready   a receive: something is there, or closed and drained. A send: it
+//         would not wait, or the channel is closed (the result says so). Nil
+//         handles are never ready. Among several ready ones chance decides, each
+//         is equally likely; with `biased` first, the first as written.
+// Losing  cases have no effect at all.
+// The same channel may stand in it twice, for both ends too: a select never
+// meets itself.
+// Closing wakes it. Cancelling the task: chosen.cancelled(), index() is npos.
+// Values of losing sends are dropped with the awaited expression.
+// Cost    one lock when the first case looked at is ready; else each channel's
+//         lock, twice when it waits. For a set that is selected from again and
+//         again there is select_set.
+#pragma once
+
+#include <array>
+#include <tuple>
+#include <variant>
+
+#include <levada/channels/select_cases.hpp>
+
+namespace levada {
+namespace detail {
+
+template <class Sequence, class... Cases>
+class select_slots;
+template <class... Cases>
+class select_operation;
+
+template <std::size_t I, class Slot>
+struct indexed_slot {
+  template <class Case>
+  indexed_slot(select_claim& claim, Case& from)
+      : slot(claim, static_cast<std::uint32_t>(I), from) {
+  }
+  Slot slot;
+};
+
+/// All slots of a select, and the array the engine works on.
+template <std::size_t... I, class... Cases>
+class select_slots<std::index_sequence<I...>, Cases...>
+    : private indexed_slot<I, slot_of<Cases>>... {
+public:
+  /// Channel cases; at least one: a nil receive, when there is no other.
+  static constexpr std::size_t count
+    = std::max<std::size_t>((slot_of<Cases>::on_channel + ... + 0), 1);
+
+  explicit select_slots(select_claim& claim, Cases&... from)
+      : indexed_slot<I, slot_of<Cases>>(claim, from)...,
+        nothing_(claim, select_engine::none, &nil_for_receiving(), false) {
+    std::size_t next = 0;
+    (add(slot<I>(), next), ...);
+    if (next == 0)
+      cases_[next] = &nothing_;
+    (join(slot<I>()), ...);
+  }
+
+  template <std::size_t J>
+  auto& slot() noexcept {
+    return this->indexed_slot<
+      J, slot_of<std::tuple_element_t<J, std::tuple<Cases...>>>>::slot;
+  }
+
+  select_case** cases() noexcept {
+    return cases_.data();
+  }
+  const select_engine::extra_cases& extra() const noexcept {
+    return extra_;
+  }
+
+private:
+  template <class Slot>
+  void add(Slot& slot, std::size_t& next) noexcept {
+    if constexpr (Slot::on_channel)
+      cases_[next++] = &slot;
+  }
+  template <class Slot>
+  void join(Slot& slot) {
+    if constexpr (!Slot::on_channel)
+      slot.join(extra_);
+  }
+
+  select_case nothing_;
+  std::array<select_case*, count> cases_{};
+  select_engine::extra_cases extra_;
+};
+
+} // namespace detail
+
+/// What a select did.
+template <class... Results>
+class [[nodiscard]] selected {
+public:
+  static constexpr std::size_t npos = static_cast<std::size_t>(-1);
+
+  /// Which argument happened, counted from 0 (not counting `biased`); npos when
+  /// the wait was cancelled.
+  std::size_t index() const noexcept {
+    return result_.index() - 1; // monostate, at 0, becomes npos
+  }
+
+  bool cancelled() const noexcept {
+    return result_.index() == 0;
+  }
+
+  /// The result of case I: receive_result, send_result, timer_tick, or unit.
+  /// Throws std::bad_variant_access unless I is index().
+  template <std::size_t I>
+  auto& get() {
+    return std::get<I + 1>(result_);
+  }
+  template <std::size_t I>
+  const auto& get() const {
+    return std::get<I + 1>(result_);
+  }
+
+  /// The result if the case of this very channel end happened, else null.
+  template <class T>
+  receive_result<T>* from(const receiver<T>& rx) noexcept {
+    return find<receive_result<T>>(detail::handle_access::core(rx));
+  }
+  template <class T>
+  receive_result<T>* from(const channel<T>& ch) noexcept {
+    return from(ch.rx());
+  }
+  template <class T>
+  send_result<T>* from(const sender<T>& tx) noexcept {
+    return find<send_result<T>>(detail::handle_access::core(tx));
+  }
+  timer_tick* from(const detail::timed_source& timer) noexcept {
+    return find<timer_tick>(&timer);
+  }
+
+private:
+  template <class...>
+  friend class detail::select_operation;
+
+  selected() = default;
+
+  template <class Result>
+  Result* find(const void* source) noexcept {
+    if (source == nullptr || source != source_)
+      return nullptr;
+    return std::visit(
+      [](auto& each) -> Result* {
+        if constexpr (std::is_same_v<std::decay_t<decltype(each)>, Result>)
+          return &each;
+        else
+          return nullptr;
+      },
+      result_);
+  }
+
+  std::variant<std::monostate, Results...> result_;
+  /// The channel or timer of the case that happened.
+  const void* source_ = nullptr;
+};
+
+namespace detail {
+
+/// One select, however it is waited for.
+template <class... Cases>
+class select_operation {
+public:
+  using result_type = selected<typename slot_of<Cases>::result...>;
+  using levada_awaitable = void;
+
+  select_operation(bool biased, std::source_location line, Cases&... cases)
+      : slots_(claim_, cases...),
+        engine_(claim_),
+        sources_{source_of(cases)...},
+        line_(line),
+        biased_(biased) {
+  }
+  select_operation(const select_operation&) = delete;
+  select_operation& operator=(const select_operation&) = delete;
+
+  bool await_ready() const noexcept {
+    return false;
+  }
+
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> leaf) {
+    return engine_.suspend(leaf.promise().root(), leaf, line_, slots_.cases(),
+                           slots_.count, biased_, slots_.extra());
+  }
+
+  result_type await_resume() {
+    return finish(engine_.settle(), std::index_sequence_for<Cases...>{});
+  }
+
+  result_type block() {
+    engine_.block(slots_.cases(), slots_.count, biased_, slots_.extra());
+    return await_resume();
+  }
+
+private:
+  template <std::size_t... I>
+  result_type finish(std::uint32_t winner, std::index_sequence<I...>) {
+    result_type result;
+    (void)((I == winner
+              ? (result.result_.template emplace<I + 1>(
+                   slots_.template slot<I>().finish()),
+                 result.source_ = sources_[I], true)
+              : false)
+           || ...);
+    return result;
+  }
+
+  template <class T>
+  static const void* source_of(const receiver<T>& from) noexcept {
+    return handle_access::core(from);
+  }
+  template <class T>
+  static const void* source_of(const channel<T>& from) noexcept {
+    return handle_access::core(from.rx());
+  }
+  template <class T>
+  static const void* source_of(const send_case<T>& to) noexcept {
+    return handle_access::core(to.to());
+  }
+  static const void* source_of(const timed_source& timer) noexcept {
+    return &timer;
+  }
+  static const void* source_of(const std::stop_token&) noexcept {
+    return nullptr;
+  }
+  static const void* source_of(const otherwise_t&) noexcept {
+    return nullptr;
+  }
+
+  select_claim claim_;
+  select_slots<std::index_sequence_for<Cases...>, Cases...> slots_;
+  select_engine engine_;
+  std::array<const void*, sizeof...(Cases)> sources_;
+  std::source_location line_;
+  bool biased_;
+};
+
+/// True when `otherwise` stands nowhere but last, and at most once a stop token.
+template <class... Cases>
+constexpr bool well_formed_select() {
+  constexpr bool is_otherwise[]
+    = {std::is_same_v<std::remove_cvref_t<Cases>, otherwise_t>..., false};
+  for (std::size_t i = 0; i + 1 < sizeof...(Cases); ++i)
+    if (is_otherwise[i])
+      return false;
+  return (std::is_same_v<std::remove_cvref_t<Cases>, std::stop_token> + ... + 0)
+         <= 1;
+}
+
+} // namespace detail
+
+/// `co_await levada::select(cases...)` → selected<…>. (A class, so that the line
+/// that waits is known: a function could not take it after its arguments.)
+template <class... Cases>
+class [[nodiscard("co_await it")]] select
+    : public detail::select_operation<std::remove_reference_t<Cases>...> {
+  static_assert((detail::select_argument<Cases> && ...),
+                "select takes receivers, channels, sending(tx, value), after, "
+                "tick, a std::stop_token, and otherwise");
+  static_assert(detail::well_formed_select<Cases...>(),
+                "select: otherwise must stand last, and one stop token at most");
+
+public:
+  explicit select(Cases&&... cases, std::source_location line
+                                    = std::source_location::current())
+      : detail::select_operation<std::remove_reference_t<Cases>...>(
+        false, line, cases...) {
+  }
+};
+
+template <class... Cases>
+class [[nodiscard("co_await it")]] select<const biased_t&, Cases...>
+    : public detail::select_operation<std::remove_reference_t<Cases>...> {
+  static_assert((detail::select_argument<Cases> && ...),
+                "select takes receivers, channels, sending(tx, value), after, "
+                "tick, a std::stop_token, and otherwise");
+  static_assert(detail::well_formed_select<Cases...>(),
+                "select: otherwise must stand last, and one stop token at most");
+
+public:
+  explicit select(const biased_t&, Cases&&... cases,
+                  std::source_location line = std::source_location::current())
+      : detail::select_operation<std::remove_reference_t<Cases>...>(true, line,
+                                                                    cases...) {
+  }
+};
+
+template <class... Cases>
+select(Cases&&...) -> select<Cases&&...>;
+
+/// select for a thread. Throws channel_error(wrong_thread) inside a task.
+template <class... Cases>
+auto blocking_select(Cases&&... cases) {
+  return detail::select_operation<std::remove_reference_t<Cases>...>{
+    false, std::source_location{}, cases...}
+    .block();
+}
+template <class... Cases>
+auto blocking_select(const biased_t&, Cases&&... cases) {
+  return detail::select_operation<std::remove_reference_t<Cases>...>{
+    true, std::source_location{}, cases...}
+    .block();
+}
+
+} // namespace levada

@@ -1,0 +1,368 @@
+// select_set: a select that stays registered, for long-lived and changing sets
+// of receivers. What epoll is to poll.
+//
+//   levada::select_set set;
+//   auto a = set.add(rx_a);
+//   auto b = set.add(rx_b);
+//   while (auto event = co_await set.next()) {
+//     if (auto* got = event.from(a)) { … }      // a receive_result
+//     if (auto* got = event.from(b)) { … }
+//   }
+//
+// Cost     does not grow with the number of idle members: a member enlists with
+//          its channel once and is touched again when something happens there.
+// Fair     members that have something take turns.
+// Closing  a member whose channel is closed and drained is reported once, with a
+//          failed result, and then left out. With no member left, next() gives a
+//          false event.
+// Nothing is taken from a channel except what next() returns.
+// Threads  one task (or thread) at a time waits in next(); add and remove may be
+//          called by anybody meanwhile.
+//
+// How it works: a member's node stands either in its channel's receive queue
+// (armed) or in the set's ready list. Whoever brings an item to the channel
+// finds the node and either hands the item over, when the set is waiting, or
+// puts the member on the ready list. next() tries the ready ones and arms those
+// it finds empty, under the channel's lock, so that nothing is missed.
+// Lock order: channel → set.
+#pragma once
+
+#include <coroutine>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <source_location>
+#include <stop_token>
+#include <vector>
+
+#include <levada/actors/select_claim.hpp>
+#include <levada/channels/channel.hpp>
+#include <levada/channels/wait.hpp>
+
+namespace levada {
+
+class select_set;
+
+/// Names a member of a set.
+template <class T>
+class select_key {
+public:
+  select_key() noexcept = default;
+
+  /// Unique in its set, counted from 1; what set_event::index() gives.
+  std::uint64_t index() const noexcept {
+    return index_;
+  }
+  friend bool operator==(select_key, select_key) noexcept = default;
+
+private:
+  friend class select_set;
+  explicit select_key(std::uint64_t index) noexcept : index_(index) {
+  }
+  std::uint64_t index_ = 0;
+};
+
+namespace detail {
+
+class set_core;
+class set_next;
+
+/// One member, untyped.
+class set_member : public set_node {
+public:
+  set_member(set_core& set, channel_core* channel, std::uint64_t index) noexcept
+      : set_node(&set_member::told), set(set), channel(channel), index(index) {
+  }
+  virtual ~set_member() = default;
+
+  /// Makes the result of what happened; the item leaves `slot`.
+  virtual void finish() = 0;
+  /// The result, a receive_result<T>*.
+  virtual void* last() noexcept = 0;
+
+  set_core& set;
+  channel_core* const channel;
+  const std::uint64_t index;
+  /// Link in the ready list; guarded by the set's lock, as all below.
+  set_member* next_ready = nullptr;
+  bool is_ready = false;
+  /// To be deleted when it is no more in use.
+  bool removed = false;
+
+private:
+  static bool told(set_node& self, wake_list& wakes) noexcept;
+};
+
+template <class T>
+class typed_set_member final : public set_member {
+public:
+  typed_set_member(set_core& set, receiver<T> from, std::uint64_t index)
+      : set_member(set, handle_access::receiving(from), index),
+        from_(std::move(from)) {
+    slot = item_.storage();
+  }
+
+  void finish() override {
+    if (result == outcome::done)
+      cell<T>::take(slot, [this](T&& item) {
+        last_.emplace(std::in_place, std::move(item));
+      });
+    else
+      last_.emplace(errc::closed);
+    result = outcome::pending;
+  }
+  void* last() noexcept override {
+    return last_ ? &*last_ : nullptr;
+  }
+
+private:
+  receiver<T> from_;
+  cell_slot<T> item_;
+  std::optional<receive_result<T>> last_;
+};
+
+/// The set itself.
+class LEVADA_API set_core {
+public:
+  set_core() = default;
+  ~set_core();
+  set_core(const set_core&) = delete;
+  set_core& operator=(const set_core&) = delete;
+
+  std::uint64_t next_index() noexcept;
+  void add(std::unique_ptr<set_member> member);
+  bool remove(std::uint64_t index);
+  std::size_t size() const noexcept;
+
+  /// Looks at the ready members: the one that has something, or null.
+  set_member* poll();
+
+  enum class wait_start : std::uint8_t { waits, look_again, ended };
+
+  /// Declares `who` waiting, unless a member got ready; `parked` is called
+  /// first, under the lock.
+  template <class Parked>
+  wait_start start_waiting(waiter& who, Parked parked) {
+    spin_guard guard{lock_};
+    if (first_ready_ != nullptr)
+      return wait_start::look_again;
+    if (members_.empty() || verdict_ != outcome::pending)
+      return wait_start::ended;
+    parked();
+    delivered_ = nullptr;
+    who_ = &who;
+    return wait_start::waits;
+  }
+
+  /// Ends the wait for reason `why`: whom to wake, or null when nobody waits
+  /// (yet: then the verdict is left for start_waiting) or an item was faster.
+  waiter* interrupt(outcome why) noexcept;
+
+  /// The reason left by interrupt(), once.
+  outcome verdict() noexcept;
+
+  /// Makes the member's result; one that is closed is left out from then on.
+  void report(set_member& member);
+
+  /// After the wait: the member that was handed an item, or null.
+  set_member* take_delivered();
+
+  /// Forgets the members that ended, once their last event has been seen.
+  void forget_removed();
+
+private:
+  friend class set_member;
+
+  bool told(set_member& member) noexcept;
+  void push_ready(set_member& member) noexcept;
+  void unlink_ready(set_member& member) noexcept;
+  bool look(set_member& member, bool ask, wake_list& wakes);
+  std::unique_ptr<set_member> extract(set_member& member);
+  static void disarm(set_member& member) noexcept;
+
+  /// Guards everything below. Innermost.
+  mutable spin_lock lock_;
+  std::vector<std::unique_ptr<set_member>> members_;
+  set_member* first_ready_ = nullptr;
+  set_member* last_ready_ = nullptr;
+  /// Who waits, while an item may be handed over.
+  waiter* who_ = nullptr;
+  /// The member with an item handed over.
+  set_member* delivered_ = nullptr;
+  /// The member poll() is at, or whose event is out.
+  set_member* busy_ = nullptr;
+  /// What ended, or is to end, the wait.
+  outcome verdict_ = outcome::pending;
+  std::uint64_t last_index_ = 0;
+};
+
+} // namespace detail
+
+/// What next() gives: which member, and its result. Valid until the next call of
+/// next(); false when the set is empty, the wait was cancelled, or timed out.
+class [[nodiscard]] set_event {
+public:
+  set_event() noexcept = default;
+
+  explicit operator bool() const noexcept {
+    return member_ != nullptr;
+  }
+
+  /// The key's index(); 0 for a false event.
+  std::uint64_t index() const noexcept {
+    return member_ == nullptr ? 0 : member_->index;
+  }
+
+  /// Why it is false: errc::empty (no members), cancelled, timed_out.
+  std::error_code error() const noexcept {
+    return code_ == errc{} ? std::error_code{} : make_error_code(code_);
+  }
+
+  /// The result when the event is that member's, else null.
+  template <class T>
+  receive_result<T>* from(select_key<T> key) const noexcept {
+    return index() == key.index() && member_ != nullptr
+             ? static_cast<receive_result<T>*>(member_->last())
+             : nullptr;
+  }
+  template <class T>
+  receive_result<T>* from(const receiver<T>& rx) const noexcept {
+    return member_ != nullptr
+               && member_->channel == detail::handle_access::core(rx)
+             ? static_cast<receive_result<T>*>(member_->last())
+             : nullptr;
+  }
+
+private:
+  friend class detail::set_next;
+  explicit set_event(detail::set_member* member) noexcept : member_(member) {
+  }
+  explicit set_event(errc code) noexcept : code_(code) {
+  }
+
+  detail::set_member* member_ = nullptr;
+  errc code_{};
+};
+
+namespace detail {
+
+/// Awaits the next event of a set.
+class LEVADA_API [[nodiscard("co_await it")]] set_next : public side_wait,
+                                              private timer_node {
+public:
+  using levada_awaitable = void;
+
+  set_next(set_core& set, duration length, std::stop_token stop,
+           std::source_location line) noexcept
+      : side_wait{&set_next::cancel_wait},
+        timer_node(&set_next::expire),
+        set_(set),
+        length_(length),
+        token_(std::move(stop)),
+        line_(line) {
+  }
+  ~set_next();
+
+  bool await_ready() const noexcept {
+    return false;
+  }
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> leaf) {
+    return suspend(leaf.promise().root(), leaf);
+  }
+  set_event await_resume();
+
+  /// The same on this thread.
+  set_event block();
+
+private:
+  struct stopper {
+    set_next* self;
+    void operator()() const noexcept;
+  };
+
+  bool suspend(task_frame& root, std::coroutine_handle<> leaf);
+  bool set_limits(time_point now);
+  void lift_limits() noexcept;
+  set_event finish();
+  static bool publish(side_wait& self);
+  static bool cancel_wait(side_wait& self, errc why) noexcept;
+  static void expire(timer_node& self, wake_list& wakes) noexcept;
+
+  set_core& set_;
+  duration length_;
+  std::stop_token token_;
+  std::source_location line_;
+  set_member* found_ = nullptr;
+  task_frame* root_ = nullptr;
+  waiter* who_ = nullptr;
+  set_core::wait_start start_ = set_core::wait_start::look_again;
+  outcome how_ = outcome::pending;
+  bool limited_ = false;
+  bool armed_ = false;
+  bool aside_ = false;
+  std::optional<std::stop_callback<stopper>> stop_;
+};
+
+} // namespace detail
+
+class select_set {
+public:
+  select_set() : core_(std::make_unique<detail::set_core>()) {
+  }
+
+  /// Adds a receiver; the set keeps a handle of it. Throws
+  /// channel_error(nil_channel) for nil.
+  template <class T>
+  select_key<T> add(receiver<T> from) {
+    if (!from)
+      throw_error(make_error_code(errc::nil_channel), "select_set::add");
+    const auto index = core_->next_index();
+    core_->add(std::make_unique<detail::typed_set_member<T>>(
+      *core_, std::move(from), index));
+    return select_key<T>{index};
+  }
+  template <class T>
+  select_key<T> add(const channel<T>& from) {
+    return add(from.rx());
+  }
+
+  /// Takes a member out; what its channel holds stays there. False when it is
+  /// not, or no more, in the set.
+  template <class T>
+  bool remove(select_key<T> key) {
+    return core_->remove(key.index());
+  }
+
+  /// Members whose channels have not ended.
+  std::size_t size() const noexcept {
+    return core_->size();
+  }
+
+  /// `co_await set.next()` → set_event: waits until a member has something.
+  detail::set_next
+  next(std::stop_token stop = {},
+       std::source_location line = std::source_location::current()) {
+    return {*core_, duration::max(), std::move(stop), line};
+  }
+
+  /// As next, for at most `length`; zero or less: only looks.
+  template <class Rep, class Period>
+  detail::set_next
+  next_for(std::chrono::duration<Rep, Period> length,
+           std::source_location line = std::source_location::current()) {
+    return {*core_, to_duration(length), {}, line};
+  }
+
+  /// next() for a thread. Throws channel_error(wrong_thread) inside a task.
+  set_event blocking_next(std::stop_token stop = {}) {
+    return detail::set_next{*core_, duration::max(), std::move(stop),
+                            std::source_location{}}
+      .block();
+  }
+
+private:
+  std::unique_ptr<detail::set_core> core_;
+};
+
+} // namespace levada
