@@ -25,14 +25,16 @@ struct stray_list::stray {
 
 void stray_list::add(void* cell, dead_letter_reason why,
                      dead_letter_sink* sink) {
-  auto* memory = ::operator new(offsetof(stray, cell) + type_.size);
+  // Making a stray writes all of it, its tail padding too.
+  auto* memory = ::operator new(
+    std::max(sizeof(stray), offsetof(stray, cell) + type_.size));
   auto* added = ::new (memory) stray{nullptr, sink, why, {}};
   type_.relocate(added->cell, cell);
   (first_ == nullptr ? first_ : last_->next) = added;
   last_ = added;
 }
 
-stray_list::~stray_list() {
+void stray_list::dispose() noexcept {
   while (first_ != nullptr) {
     auto* each = std::exchange(first_, first_->next);
     if (each->sink != nullptr)
@@ -49,8 +51,8 @@ channel_core::channel_core(const channel_setup& setup, std::uint64_t id,
                            channel_directory* home)
     : policy(setup.policy),
       capacity(setup.capacity),
-      type(*setup.type),
       id(id),
+      type(*setup.type),
       home_(home) {
   std::unique_ptr<dead_letter_sink> sink{setup.sink};
   if (*setup.name != '\0' || sink != nullptr) {

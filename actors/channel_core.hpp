@@ -83,7 +83,10 @@ public:
   stray_list(const stray_list&) = delete;
   stray_list& operator=(const stray_list&) = delete;
   /// Passes every item to the channel's hook, or destroys it.
-  ~stray_list();
+  ~stray_list() {
+    if (first_ != nullptr) [[unlikely]]
+      dispose();
+  }
 
   /// Takes the item in `cell`, which is raw afterwards.
   void add(void* cell, dead_letter_reason why, dead_letter_sink* sink);
@@ -94,6 +97,8 @@ public:
 
 private:
   struct stray;
+  void dispose() noexcept;
+
   const cell_type& type_;
   stray* first_ = nullptr;
   stray* last_ = nullptr;
@@ -147,6 +152,7 @@ public:
   wait_queue senders;
   std::uint64_t sent = 0;
   std::uint64_t received = 0;
+  const std::uint64_t id;
 
   bool is_open() const noexcept {
     return closed == close_reason::open;
@@ -168,7 +174,6 @@ public:
   // -- identity ---------------------------------------------------------------
 
   const cell_type& type;
-  const std::uint64_t id;
 
   const char* name() const noexcept;
   channel_info info();

@@ -153,8 +153,6 @@ bool take(channel_core& channel, void* into, Mover mover,
     ++channel.received;
     if (!channel.senders.empty())
       refill(channel, mover, wakes);
-    else if (channel.count == 0 && channel.slots > 4096) [[unlikely]]
-      channel.shrink();
     return true;
   }
   while (auto* node = channel.senders.front()) {
@@ -171,6 +169,74 @@ bool take(channel_core& channel, void* into, Mover mover,
     return true;
   }
   return false;
+}
+
+// -- the everyday cases, in a few instructions each ---------------------------
+// They are what offer() and take() would do when nobody waits at either end, so
+// that nobody is to be woken, and no memory is needed.
+
+inline bool can_store_quickly(const channel_core& channel) noexcept {
+  return channel.is_open() && channel.receivers.empty()
+         && channel.count < channel.slots
+         && channel.count + channel.reserved < channel.capacity;
+}
+
+template <class Mover>
+void store_quickly(channel_core& channel, void* item, Mover mover) noexcept {
+  mover.relocate(channel.slot(channel.count, mover.size()), item);
+  ++channel.count;
+  ++channel.sent;
+}
+
+inline bool can_take_quickly(const channel_core& channel) noexcept {
+  return channel.count != 0 && channel.senders.empty() && channel.is_open()
+         && !channel.has_receipts;
+}
+
+template <class Mover>
+void take_quickly(channel_core& channel, void* into, Mover mover) noexcept {
+  mover.relocate(into, channel.slot(0, mover.size()));
+  channel.head = (channel.head + 1) & (channel.slots - 1);
+  --channel.count;
+  ++channel.received;
+}
+
+/// Hands an item to the first receiver, if that waits for nothing else. Whom to
+/// wake, or null. (An open channel with waiting receivers holds no items.)
+template <class Mover>
+waiter* hand_to_partner(channel_core& channel, void* item,
+                        Mover mover) noexcept {
+  auto* node = channel.receivers.front();
+  if (node == nullptr || node->kind != node_kind::value || !channel.is_open())
+    return nullptr;
+  channel.receivers.remove(*node);
+  mover.relocate(node->slot, item);
+  node->result = outcome::done;
+  ++channel.sent;
+  ++channel.received;
+  return node->who;
+}
+
+/// Receives while a plain sender waits, and lets that one in. Whom to wake, or
+/// null.
+template <class Mover>
+waiter* take_from_partner(channel_core& channel, void* into,
+                          Mover mover) noexcept {
+  auto* node = channel.senders.front();
+  if (node == nullptr || node->kind != node_kind::value || channel.has_receipts)
+    return nullptr;
+  if (channel.count == 0) {
+    mover.relocate(into, node->slot);
+  } else {
+    // The head goes out and the sender's item in at the end: one slot each.
+    mover.relocate(into, channel.slot(0, mover.size()));
+    channel.head = (channel.head + 1) & (channel.slots - 1);
+    mover.relocate(channel.slot(channel.count - 1, mover.size()), node->slot);
+  }
+  channel.senders.remove(*node);
+  node->result = outcome::done;
+  ++channel.received;
+  return node->who;
 }
 
 } // namespace levada::detail

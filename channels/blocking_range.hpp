@@ -45,10 +45,14 @@ public:
     }
     friend bool operator==(const iterator& self,
                            std::default_sentinel_t) noexcept {
-      return !*self.range_->current_;
+      return self.ended();
     }
 
   private:
+    bool ended() const noexcept {
+      return !*range_->current_;
+    }
+
     blocking_range* range_ = nullptr;
   };
 

@@ -8,21 +8,21 @@
 namespace levada::detail {
 
 std::size_t handle_base::capacity() const noexcept {
-  if (core_ == nullptr)
+  if (!core_)
     return 0;
   return core_->capacity == channel_core::unbounded ? SIZE_MAX
                                                     : core_->capacity;
 }
 
 std::size_t handle_base::size() const noexcept {
-  if (core_ == nullptr)
+  if (!core_)
     return 0;
   spin_guard guard{core_->lock};
   return core_->count;
 }
 
 close_record handle_base::close_record() const {
-  return core_ == nullptr ? levada::close_record{} : core_->record();
+  return core_ ? core_->record() : levada::close_record{};
 }
 
 channel_stats handle_base::stats() const {
@@ -30,11 +30,11 @@ channel_stats handle_base::stats() const {
 }
 
 channel_info handle_base::info() const {
-  return core_ == nullptr ? channel_info{} : core_->info();
+  return core_ ? core_->info() : channel_info{};
 }
 
 channel_core& handle_base::require(const char* operation) const {
-  if (core_ == nullptr)
+  if (!core_)
     throw_error(make_error_code(errc::nil_channel), operation);
   return *core_;
 }

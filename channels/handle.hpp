@@ -20,21 +20,56 @@
 
 namespace levada::detail {
 
+/// A pointer to a channel and one bit, in one word: handles are copied into every
+/// frame that uses them.
+class core_pointer {
+public:
+  core_pointer() noexcept = default;
+  explicit core_pointer(channel_core* core, bool detached = false) noexcept
+      : bits_(reinterpret_cast<std::uintptr_t>(core) | (detached ? 1U : 0U)) {
+  }
+
+  channel_core* get() const noexcept {
+    return reinterpret_cast<channel_core*>(bits_ & ~std::uintptr_t{1});
+  }
+  channel_core* operator->() const noexcept {
+    return get();
+  }
+  channel_core& operator*() const noexcept {
+    return *get();
+  }
+  explicit operator bool() const noexcept {
+    return bits_ != 0;
+  }
+  /// True when there is a channel, and the handle counts for one of its ends.
+  bool counts() const noexcept {
+    return bits_ != 0 && (bits_ & 1) == 0;
+  }
+  /// True after close().
+  bool detached() const noexcept {
+    return (bits_ & 1) != 0;
+  }
+
+private:
+  /// Bit 0: detached. The rest: the channel's address.
+  std::uintptr_t bits_ = 0;
+};
+
 class LEVADA_API handle_base {
 public:
   /// False for a nil handle.
   explicit operator bool() const noexcept {
-    return core_ != nullptr;
+    return static_cast<bool>(core_);
   }
 
   /// Unique in its runtime, counted from 1; 0 for nil.
   std::uint64_t id() const noexcept {
-    return core_ == nullptr ? 0 : core_->id;
+    return core_ ? core_->id : 0;
   }
 
   /// As given when it was made.
   std::string name() const {
-    return core_ == nullptr ? "" : core_->name();
+    return core_ ? core_->name() : "";
   }
 
   /// Items that fit in the buffer: 0 for a rendezvous, SIZE_MAX for unbounded.
@@ -58,21 +93,19 @@ public:
   caf::actor as_actor() const;
 
   friend bool operator==(const handle_base& a, const handle_base& b) noexcept {
-    return a.core_ == b.core_;
+    return a.core_.get() == b.core_.get();
   }
 
 protected:
   handle_base() noexcept = default;
-  explicit handle_base(channel_core* core) noexcept : core_(core) {
+  explicit handle_base(core_pointer core) noexcept : core_(core) {
   }
   ~handle_base() = default;
 
   channel_core& require(const char* operation) const;
 
-  /// Null for nil.
-  channel_core* core_ = nullptr;
-  /// True after close(): the handle counts for no end, but for a reference.
-  bool detached_ = false;
+  /// Null for nil. Detached: it counts for no end, but for a reference.
+  core_pointer core_;
 };
 
 /// The rules of counting, for an end described by `End`: add(core), drop(core).
@@ -83,39 +116,40 @@ public:
 
   counted_handle(const counted_handle& other) noexcept
       : handle_base(other.core_) {
-    detached_ = other.detached_;
-    if (core_ != nullptr)
-      detached_ ? core_->retain() : End::add(*core_);
+    if (core_.counts())
+      End::add(*core_);
+    else if (core_)
+      core_->retain();
   }
 
   counted_handle(counted_handle&& other) noexcept
-      : handle_base(std::exchange(other.core_, nullptr)) {
-    detached_ = std::exchange(other.detached_, false);
+      : handle_base(std::exchange(other.core_, core_pointer{})) {
   }
 
   counted_handle& operator=(counted_handle other) noexcept {
     std::swap(core_, other.core_);
-    std::swap(detached_, other.detached_);
     return *this;
   }
 
   ~counted_handle() {
-    if (core_ != nullptr)
-      detached_ ? core_->release() : End::drop(*core_);
+    if (core_.counts())
+      End::drop(*core_);
+    else if (core_)
+      core_->release();
   }
 
 protected:
   /// Takes over a count that is there already.
   explicit counted_handle(channel_core* adopted) noexcept
-      : handle_base(adopted) {
+      : handle_base(core_pointer{adopted}) {
   }
 
   /// Gives up the count, keeps the channel in sight. False when done before.
   bool detach() noexcept {
-    if (core_ == nullptr || detached_)
+    if (!core_.counts())
       return false;
     core_->retain();
-    detached_ = true;
+    core_ = core_pointer{core_.get(), true};
     End::drop(*core_);
     return true;
   }
@@ -153,23 +187,23 @@ struct handle_access {
   }
   template <class Handle>
   static channel_core* core(const Handle& handle) noexcept {
-    return handle.core_;
+    return handle.core_.get();
   }
   /// Where a receive on `handle` is to look.
   template <class Handle>
   static channel_core* receiving(const Handle& handle) noexcept {
-    if (handle.core_ == nullptr || handle.detached_) [[unlikely]]
-      return handle.core_ == nullptr ? &nil_for_receiving()
-                                     : &detached_channel();
-    return handle.core_;
+    if (!handle.core_.counts()) [[unlikely]]
+      return handle.core_.detached() ? &detached_channel()
+                                     : &nil_for_receiving();
+    return handle.core_.get();
   }
   /// Where a send on `handle` is to go.
   template <class Handle>
   static channel_core* sending(const Handle& handle) noexcept {
-    if (handle.core_ == nullptr || handle.detached_) [[unlikely]]
-      return handle.core_ == nullptr ? &nil_for_sending()
-                                     : &detached_channel();
-    return handle.core_;
+    if (!handle.core_.counts()) [[unlikely]]
+      return handle.core_.detached() ? &detached_channel()
+                                     : &nil_for_sending();
+    return handle.core_.get();
   }
 };
 

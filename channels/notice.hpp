@@ -13,6 +13,12 @@ struct notice_step : wait_node {
       : wait_node(node_kind::notice), channel(channel) {
   }
 
+  static bool settle_quickly() noexcept {
+    return false;
+  }
+  static waiter* settle_with_partner() noexcept {
+    return nullptr;
+  }
   void abandon() noexcept {
   }
 

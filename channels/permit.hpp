@@ -121,6 +121,12 @@ public:
     require_places(*channel);
   }
 
+  static bool settle_quickly() noexcept {
+    return false;
+  }
+  static waiter* settle_with_partner() noexcept {
+    return nullptr;
+  }
   bool settle(wake_list&, stray_list*) noexcept {
     return settle_permit(*channel, *this);
   }

@@ -217,8 +217,7 @@ public:
 
   /// True while anybody could receive.
   bool has_receivers() const noexcept {
-    return this->core_ != nullptr && !this->detached_
-           && this->core_->has_receivers();
+    return this->core_.counts() && this->core_->has_receivers();
   }
 
   /// A handle that does not keep the channel open.

@@ -40,6 +40,24 @@ public:
       : wait_node(node_kind::value), channel(channel) {
   }
 
+  /// Under the lock: the everyday case, which wakes nobody.
+  bool settle_quickly() noexcept {
+    if (!can_take_quickly(*channel))
+      return false;
+    take_quickly(*channel, item_.storage(), typed_mover<cell<T>>{});
+    result = outcome::done;
+    return true;
+  }
+
+  /// Under the lock: the next most frequent case. Whom to wake, or null.
+  waiter* settle_with_partner() noexcept {
+    auto* who = take_from_partner(*channel, item_.storage(),
+                                  typed_mover<cell<T>>{});
+    if (who != nullptr)
+      result = outcome::done;
+    return who;
+  }
+
   /// Under the lock. True: it is settled, and `result` says how.
   bool settle(wake_list& wakes, stray_list*) noexcept {
     if (detail::take(*channel, item_.storage(), typed_mover<cell<T>>{}, wakes))
@@ -141,6 +159,24 @@ public:
       : sending_step<T, value_node>(channel, std::forward<Args>(args)...) {
   }
 
+  bool settle_quickly() noexcept {
+    if (!can_store_quickly(*this->channel))
+      return false;
+    store_quickly(*this->channel, this->slot, typed_mover<cell<T>>{});
+    this->result = outcome::done;
+    return true;
+  }
+
+  waiter* settle_with_partner() noexcept {
+    auto* who
+      = hand_to_partner(*this->channel, this->slot, typed_mover<cell<T>>{});
+    if (who != nullptr) {
+      this->result = outcome::done;
+      status_ = send_status::delivered;
+    }
+    return who;
+  }
+
   bool settle(wake_list& wakes, stray_list* strays) {
     auto how
       = offer(*this->channel, this->slot, typed_mover<cell<T>>{}, wakes);
@@ -206,6 +242,13 @@ public:
   template <class... Args>
   explicit receipt_step(std::in_place_t, channel_core* channel, Args&&... args)
       : sending_step<T, receipt_node>(channel, std::forward<Args>(args)...) {
+  }
+
+  static bool settle_quickly() noexcept {
+    return false;
+  }
+  static waiter* settle_with_partner() noexcept {
+    return nullptr;
   }
 
   bool settle(wake_list& wakes, stray_list*) {

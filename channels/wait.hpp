@@ -78,14 +78,32 @@ protected:
   enum class attempt : std::uint8_t { settled, parked, undecided };
 
   /// One go under the lock. `park`: enlist when there is nothing to settle.
-  template <class Promise>
-  attempt go(std::coroutine_handle<Promise> leaf, task_frame& root, bool park) {
+  attempt go(std::coroutine_handle<> leaf, task_frame& root, bool park) {
+    auto& channel = *step_.channel;
+    channel.lock.lock();
+    if (step_.result != outcome::pending) [[unlikely]]
+      return go_on_locked(leaf, root, park);
+    if (step_.settle_quickly()) [[likely]] {
+      channel.lock.unlock();
+      return attempt::settled;
+    }
+    if (auto* partner = step_.settle_with_partner()) {
+      channel.lock.unlock();
+      wake(*partner);
+      return attempt::settled;
+    }
+    return go_on_locked(leaf, root, park);
+  }
+
+  /// The same for whatever is not an everyday send or receive; unlocks.
+  [[gnu::noinline]] attempt go_on_locked(std::coroutine_handle<> leaf,
+                                         task_frame& root, bool park) {
     auto& channel = *step_.channel;
     bool ended = false;
     {
       stray_list strays{channel.type};
       wake_list wakes;
-      spin_guard guard{channel.lock};
+      adopted_spin_guard guard{channel.lock};
       if (step_.result != outcome::pending) {
         // a limit was faster
       } else if (step_.settle(wakes, &strays)) {

@@ -12,31 +12,31 @@ class weak_handle : public handle_base {
 public:
   weak_handle() noexcept = default;
   explicit weak_handle(const Strong& strong) noexcept
-      : handle_base(handle_access::core(strong)) {
-    if (core_ != nullptr)
+      : handle_base(core_pointer{handle_access::core(strong)}) {
+    if (core_)
       core_->retain();
   }
   weak_handle(const weak_handle& other) noexcept : handle_base(other.core_) {
-    if (core_ != nullptr)
+    if (core_)
       core_->retain();
   }
   weak_handle(weak_handle&& other) noexcept
-      : handle_base(std::exchange(other.core_, nullptr)) {
+      : handle_base(std::exchange(other.core_, core_pointer{})) {
   }
   weak_handle& operator=(weak_handle other) noexcept {
     std::swap(core_, other.core_);
     return *this;
   }
   ~weak_handle() {
-    if (core_ != nullptr)
+    if (core_)
       core_->release();
   }
 
   /// A counted handle, or nil when the last one of this end has gone.
   Strong upgrade() const noexcept {
-    if (core_ == nullptr || !End::add_if_any(*core_))
+    if (!core_ || !End::add_if_any(*core_))
       return Strong{};
-    return handle_access::adopt<Strong>(core_);
+    return handle_access::adopt<Strong>(core_.get());
   }
 };
 

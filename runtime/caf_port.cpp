@@ -15,12 +15,6 @@ namespace levada::detail {
 
 namespace {
 
-constexpr job task_tag = 1;
-
-job job_of(task_frame& root) noexcept {
-  return reinterpret_cast<job>(&root) | task_tag;
-}
-
 task_frame* task_of(job from) noexcept {
   return (from & task_tag) != 0
            ? reinterpret_cast<task_frame*>(from & ~task_tag)
@@ -30,9 +24,6 @@ task_frame* task_of(job from) noexcept {
 job job_of(caf::resumable* foreign) noexcept {
   return reinterpret_cast<job>(foreign);
 }
-
-/// How often a worker looks at the clock while it is busy.
-constexpr std::uint32_t clock_share = 32;
 
 /// Wakes in a row that may go to the front of a foreign scheduler's queue.
 constexpr std::uint32_t foreign_streak = 64;
@@ -97,9 +88,7 @@ public:
       auto* root = task_of(next);
       if (root == nullptr)
         return reinterpret_cast<caf::resumable*>(next);
-      if (data.self->rested
-          || data.self->dispatches.load(std::memory_order_relaxed) % clock_share
-               == 0) {
+      if (data.self->rested) [[unlikely]] {
         data.self->rested = false;
         data.context.recent = data.shared->owner->milliseconds();
       }
@@ -169,11 +158,9 @@ caf::actor_system& caf_host::system() noexcept {
   return *system_;
 }
 
-void caf_host::ready(task_frame& root) noexcept {
+void caf_host::ready_elsewhere(task_frame& root) noexcept {
   if (pool_ == nullptr)
     ready_foreign(root);
-  else if (auto* self = this_worker(); self != nullptr && self->pool == pool_)
-    pool_->push_next(*self, job_of(root));
   else
     pool_->push_global(job_of(root));
 }

@@ -16,12 +16,15 @@
 
 #include <caf/fwd.hpp>
 
+#include <levada/runtime/worker_pool.hpp>
+
 namespace levada::detail {
 
 class engine;
 class task_frame;
-class worker_pool;
-struct quiet_watch;
+
+/// Tells a task from a foreign resumable in a worker's queue.
+inline constexpr job task_tag = 1;
 
 class caf_host {
 public:
@@ -36,7 +39,13 @@ public:
   caf::actor_system& system() noexcept;
 
   /// Queues a woken task: next on this worker, or from outside.
-  void ready(task_frame& root) noexcept;
+  void ready(task_frame& root) noexcept {
+    auto* self = this_worker();
+    if (self != nullptr && self->pool == pool_) [[likely]]
+      pool_->push_next(*self, job_of(root));
+    else
+      ready_elsewhere(root);
+  }
 
   /// Queues a task behind the others.
   void ready_last(task_frame& root) noexcept;
@@ -51,6 +60,10 @@ public:
 private:
   struct owned_system;
 
+  static job job_of(task_frame& root) noexcept {
+    return reinterpret_cast<job>(&root) | task_tag;
+  }
+  void ready_elsewhere(task_frame& root) noexcept;
   void ready_foreign(task_frame& root) noexcept;
 
   std::unique_ptr<owned_system> owned_;

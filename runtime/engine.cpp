@@ -132,14 +132,13 @@ void engine::start(task_frame& root, std::coroutine_handle<> code,
   root.spawned_ = spawned;
   root.extra_ = extra.release();
   link(root);
-  host_.ready_last(root);
-}
-
-void engine::ready(task_frame& root) noexcept {
-  host_.ready(root);
-}
-
-void engine::ready_last(task_frame& root) noexcept {
+  if (stopping()) {
+    // stop() came between the look above and link(), and has walked past this
+    // shard perhaps. (If not, it sees the root and does the same.)
+    std::uint8_t none = 0;
+    root.cancel_.compare_exchange_strong(
+      none, static_cast<std::uint8_t>(errc::runtime_stopped));
+  }
   host_.ready_last(root);
 }
 
@@ -148,7 +147,6 @@ void engine::run(task_frame& root, run_context& context) noexcept {
   root.resume_point_ = &context;
   root.budget_ = task_frame::turn;
   root.since_.store(0, std::memory_order_relaxed);
-  auto* const before = running;
   running = &root;
   do {
     context.next = nullptr;
@@ -156,7 +154,7 @@ void engine::run(task_frame& root, run_context& context) noexcept {
     // Of `root` nothing may be touched here: it may run elsewhere, or be gone.
     current = context.next;
   } while (current);
-  running = before;
+  running = nullptr;
 }
 
 void engine::finish(task_frame& root) noexcept {
@@ -403,11 +401,19 @@ bool task_frame::park_aside(std::coroutine_handle<> leaf, wait_reason why,
   auto* const context_before = resume_point_;
   announce(why, reinterpret_cast<std::uintptr_t>(&wait));
   park(leaf, line);
-  if (publish(wait))
-    return true;
-  resume_point_ = context_before;
-  since_.store(0, std::memory_order_relaxed);
-  wait_.store(0, std::memory_order_relaxed);
+  const auto take_back = [&] {
+    resume_point_ = context_before;
+    since_.store(0, std::memory_order_relaxed);
+    wait_.store(0, std::memory_order_relaxed);
+  };
+  try {
+    if (publish(wait))
+      return true;
+  } catch (...) { // out of memory or threads: thrown by the co_await
+    take_back();
+    throw;
+  }
+  take_back();
   return false;
 }
 
@@ -469,6 +475,14 @@ void wake(waiter& who) noexcept {
     case waiter::party::thread:
       static_cast<thread_waiter&>(who).signal();
       break;
+  }
+}
+
+void wake_list::fire() noexcept {
+  while (head_ != nullptr) {
+    auto* who = head_;
+    head_ = who->next_woken; // read first: after wake() `who` may be gone
+    wake(*who);
   }
 }
 

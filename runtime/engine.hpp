@@ -58,8 +58,12 @@ public:
              std::source_location spawned, std::unique_ptr<task_extra> extra);
 
   /// Queues a task that was woken / that yields.
-  void ready(task_frame& root) noexcept;
-  void ready_last(task_frame& root) noexcept;
+  void ready(task_frame& root) noexcept {
+    host_.ready(root);
+  }
+  void ready_last(task_frame& root) noexcept {
+    host_.ready_last(root);
+  }
 
   /// Runs `root` on this thread until it parks, yields or ends.
   static void run(task_frame& root, run_context& context) noexcept;

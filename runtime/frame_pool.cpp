@@ -28,8 +28,8 @@ constexpr bool pooled = true;
 constexpr bool pooled = true;
 #endif
 
-constexpr std::size_t step = 32;
-constexpr std::size_t classes = 32; // up to 1 KiB
+constexpr std::size_t step = 16;
+constexpr std::size_t classes = 64; // up to 1 KiB
 constexpr std::uint32_t limit = 256;
 
 struct free_block {

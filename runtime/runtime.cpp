@@ -7,6 +7,19 @@
 
 namespace levada {
 
+namespace detail {
+
+// release: whoever judges a deadlock must not see the task but miss its joiner
+joining_thread::joining_thread(engine& home) noexcept : home_(home) {
+  home_.joining_threads.fetch_add(1, std::memory_order_release);
+}
+
+joining_thread::~joining_thread() {
+  home_.joining_threads.fetch_sub(1, std::memory_order_release);
+}
+
+} // namespace detail
+
 runtime::runtime(runtime_options options)
     : engine_(std::make_unique<detail::engine>(std::move(options))) {
 }

@@ -23,6 +23,22 @@ class channel_list;
 struct channel_info;
 struct close_request;
 
+namespace detail {
+
+/// Counts this thread among those that wait in block_on.
+class LEVADA_API joining_thread {
+public:
+  explicit joining_thread(engine& home) noexcept;
+  ~joining_thread();
+  joining_thread(const joining_thread&) = delete;
+  joining_thread& operator=(const joining_thread&) = delete;
+
+private:
+  engine& home_;
+};
+
+} // namespace detail
+
 class LEVADA_API runtime : public spawning<runtime> {
 public:
   /// Starts the workers. Throws channel_error(invalid_argument) for an absurd
@@ -47,6 +63,7 @@ public:
   T block_on(task<T> work,
              std::source_location at = std::source_location::current()) {
     detail::forbid_blocking_in_task("block_on");
+    const detail::joining_thread counted{*engine_};
     auto handle = this->spawn(std::move(work), at);
     return handle.blocking_join();
   }
@@ -56,6 +73,7 @@ public:
     requires std::is_invocable_v<std::decay_t<F>, std::decay_t<Args>...>
   auto block_on(F&& make, Args&&... args) {
     detail::forbid_blocking_in_task("block_on");
+    const detail::joining_thread counted{*engine_};
     auto handle
       = this->spawn(std::forward<F>(make), std::forward<Args>(args)...);
     return handle.blocking_join();

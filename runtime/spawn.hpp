@@ -61,10 +61,12 @@ struct keeps_own_arguments<R (F::*)(Params...) const>
 template <class F, class... Args>
 task<typename task_value<spawned_result<F, Args...>>::type>
 run_with(F call, Args... args) {
-  if constexpr (is_task<spawned_result<F, Args...>>::value)
-    co_return co_await std::invoke(call, std::move(args)...);
-  else
+  if constexpr (!is_task<spawned_result<F, Args...>>::value)
     co_return std::invoke(call, std::move(args)...);
+  else if constexpr (std::is_member_pointer_v<F>)
+    co_return co_await std::invoke(call, std::move(args)...);
+  else // not through std::invoke: what arguments convert to lives until the end
+    co_return co_await call(std::move(args)...);
 }
 
 template <class F, class... Args>

@@ -51,4 +51,19 @@ private:
   spin_lock& lock_;
 };
 
+/// Unlocks at the end of the scope what is locked already.
+class adopted_spin_guard {
+public:
+  explicit adopted_spin_guard(spin_lock& lock) noexcept : lock_(lock) {
+  }
+  ~adopted_spin_guard() {
+    lock_.unlock();
+  }
+  adopted_spin_guard(const adopted_spin_guard&) = delete;
+  adopted_spin_guard& operator=(const adopted_spin_guard&) = delete;
+
+private:
+  spin_lock& lock_;
+};
+
 } // namespace levada::detail

@@ -23,6 +23,7 @@ timer_queue::~timer_queue() {
 
 void timer_queue::arm(timer_node& node) {
   bool first = false;
+  const auto node_when = node.when; // the node may be gone when we unlock
   {
     std::lock_guard guard{mutex_};
     heap_.push_back({node.when, &node});
@@ -31,7 +32,12 @@ void timer_queue::arm(timer_node& node) {
     if (first && !stopping_ && !thread_.joinable() && !clock_.drives_timers())
       thread_ = std::thread{[this] { run(); }};
   }
-  if (first) {
+  if (clock_.drives_timers()) {
+    // The clock may have passed the deadline since the caller looked at it,
+    // and will not come by again: what is due fires here.
+    if (first && node_when <= clock_.now())
+      fire_due();
+  } else if (first) {
     // release: pairs with the acquire load in run().
     alarm_.fetch_add(1, std::memory_order_release);
     futex_wake_one(alarm_);

@@ -66,7 +66,8 @@ public:
   wake_list(const wake_list&) = delete;
   wake_list& operator=(const wake_list&) = delete;
   ~wake_list() {
-    fire();
+    if (head_ != nullptr)
+      fire();
   }
 
   void add(waiter& who) noexcept {
@@ -79,13 +80,7 @@ public:
   }
 
   /// Wakes everyone collected, in the order they were added.
-  void fire() noexcept {
-    while (head_ != nullptr) {
-      waiter* who = head_;
-      head_ = who->next_woken; // read first: after wake() `who` may be gone
-      wake(*who);
-    }
-  }
+  LEVADA_API void fire() noexcept;
 
 private:
   waiter* head_ = nullptr;

@@ -8,8 +8,6 @@ namespace levada::detail {
 
 namespace {
 
-thread_local worker* current_worker = nullptr;
-
 std::uint32_t next_random(std::uint32_t& state) noexcept {
   state ^= state << 13;
   state ^= state >> 17;
@@ -19,9 +17,7 @@ std::uint32_t next_random(std::uint32_t& state) noexcept {
 
 } // namespace
 
-worker* this_worker() noexcept {
-  return current_worker;
-}
+constinit thread_local worker* current_worker = nullptr;
 
 worker_pool::worker_pool(std::size_t workers) {
   workers_.reserve(workers);
@@ -40,34 +36,35 @@ worker& worker_pool::enlist() {
   return self;
 }
 
-job worker_pool::next(worker& self) {
+job worker_pool::next_slowly(worker& self, bool others_first) {
+  self.rested = true; // a good time to look at the clock
   for (;;) {
-    job found = take_local(self);
+    job found = others_first ? 0 : take_next(self);
+    if (found == 0 && others_first)
+      found = take_global(self);
     if (found == 0)
-      found = search(self);
-    else if (self.searching) [[unlikely]]
+      found = pop_ring(self);
+    if (found == 0)
+      found = take_next(self);
+    if (found == 0)
+      found = take_global(self);
+    if (found != 0 && self.searching) [[unlikely]]
       stop_searching(self);
     if (found == 0)
+      found = search(self);
+    if (found == 0)
       found = park(self);
-    if (found != 0) {
-      // relaxed: a progress mark for the watch, it publishes nothing
-      self.dispatches.store(
-        self.dispatches.load(std::memory_order_relaxed) + 1,
-        std::memory_order_relaxed);
+    if (found != 0)
       return found;
-    }
+    others_first = false;
   }
 }
 
-void worker_pool::push_next(worker& self, job ready) noexcept {
-  // acq_rel: the watch may take the job, and must see what was written to it
-  const job displaced
-    = self.run_next.exchange(ready, std::memory_order_acq_rel);
-  if (displaced != 0)
+void worker_pool::displace_next(worker& self, job ready) noexcept {
+  // acq_rel: the watch may have emptied the slot meanwhile
+  if (const job displaced
+      = self.run_next.exchange(ready, std::memory_order_acq_rel))
     push_back(self, displaced);
-  else if (idle_count_.load(std::memory_order_relaxed) != 0
-           && !watched_.load(std::memory_order_relaxed)) [[unlikely]]
-    wake_idle(false);
 }
 
 void worker_pool::push_back(worker& self, job ready) noexcept {
@@ -119,34 +116,6 @@ std::uint64_t worker_pool::dispatches() const noexcept {
   for (const auto& each : workers_)
     sum += each->dispatches.load(std::memory_order_relaxed);
   return sum;
-}
-
-job worker_pool::take_local(worker& self) noexcept {
-  const auto count = self.dispatches.load(std::memory_order_relaxed);
-  if (count % global_share == 0
-      && global_size_.load(std::memory_order_relaxed) != 0) {
-    if (job found = take_global(self))
-      return found;
-  }
-  if (self.run_next.load(std::memory_order_relaxed) != 0) {
-    if (self.streak < streak_limit) {
-      ++self.streak;
-      if (job found = self.run_next.exchange(0, std::memory_order_acq_rel))
-        return found;
-    } else {
-      self.streak = 0;
-      if (job found = pop_ring(self))
-        return found;
-      if (job found = take_global(self))
-        return found;
-      if (job found = self.run_next.exchange(0, std::memory_order_acq_rel))
-        return found;
-    }
-  }
-  self.streak = 0;
-  if (job found = pop_ring(self))
-    return found;
-  return take_global(self);
 }
 
 job worker_pool::pop_ring(worker& self) noexcept {
@@ -297,6 +266,13 @@ bool worker_pool::anything_queued() const noexcept {
   });
 }
 
+bool worker_pool::anything_next_but(const worker& self) const noexcept {
+  return std::any_of(workers_.begin(), workers_.end(), [&](const auto& each) {
+    return each.get() != &self
+           && each->run_next.load(std::memory_order_seq_cst) != 0;
+  });
+}
+
 void worker_pool::notify() noexcept {
   if (idle_count_.load(std::memory_order_seq_cst) == 0
       || searchers_.load(std::memory_order_seq_cst) != 0)
@@ -339,7 +315,6 @@ bool worker_pool::remove_idle(worker& self) noexcept {
 }
 
 job worker_pool::park(worker& self) {
-  self.rested = true;
   self.signal.store(0, std::memory_order_relaxed);
   {
     spin_guard guard{idle_lock_};
@@ -358,7 +333,12 @@ job worker_pool::park(worker& self) {
       && watched_.compare_exchange_strong(expected, true)) {
     bool left = false;
     const job found = keep_watch(self, left);
-    watched_.store(false);
+    // seq_cst: whoever pushes a job after the look below sees that nobody
+    // watches, and wakes somebody
+    watched_.store(false, std::memory_order_seq_cst);
+    if (idle_count_.load(std::memory_order_seq_cst) != 0
+        && anything_next_but(self))
+      wake_idle(false); // to keep the watch instead
     if (left)
       return found;
     asked = true;

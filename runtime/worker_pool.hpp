@@ -9,9 +9,9 @@
 // Invariants
 //  - Only the owner pushes to its ring; owner and thieves pop by advancing
 //    `head` with a compare-and-swap. A thief takes half the ring at once.
-//  - Run-next may be used `streak_limit` times in a row while the ring holds
-//    work; every `global_share`-th dispatch looks at the global queue first.
-//    So nobody starves behind a ping-pong.
+//  - Every `turn`-th dispatch looks at the global queue first, then at the ring,
+//    and only then at the run-next slot. So nobody starves behind a ping-pong.
+//  - Only the owner fills its run-next slot; the owner and the watch empty it.
 //  - No wake is lost: a pusher publishes the job (seq_cst), then looks for idle
 //    workers; a worker registers as idle (seq_cst), then looks at all queues.
 //  - A job in a run-next slot wakes nobody. While some worker is busy and
@@ -52,8 +52,6 @@ struct alignas(64) worker {
   worker_pool* pool = nullptr;
   /// The owner's count of dispatches; others read it to see it move.
   std::atomic<std::uint32_t> dispatches{0};
-  /// Dispatches from run-next in a row. Owner only.
-  std::uint32_t streak = 0;
   /// Where the owner begins to look for victims. Owner only.
   std::uint32_t random = 1;
   /// True while the owner counts as one of the pool's searchers. Owner only.
@@ -75,8 +73,7 @@ struct alignas(64) worker {
 
 class worker_pool {
 public:
-  static constexpr std::uint32_t streak_limit = 64;
-  static constexpr std::uint32_t global_share = 61;
+  static constexpr std::uint32_t turn = 64;
   static constexpr std::chrono::milliseconds watch_period{1};
   static constexpr std::uint32_t watch_linger = 20;
 
@@ -88,11 +85,31 @@ public:
   worker& enlist();
 
   /// The next job for `self`; sleeps while there is none.
-  job next(worker& self);
+  job next(worker& self) {
+    const auto count = self.dispatches.load(std::memory_order_relaxed) + 1;
+    // relaxed: a progress mark for the watch, it publishes nothing
+    self.dispatches.store(count, std::memory_order_relaxed);
+    if (count % turn != 0) [[likely]] {
+      if (job found = take_next(self)) [[likely]]
+        return found;
+    }
+    return next_slowly(self, count % turn == 0);
+  }
 
   /// Makes `ready` the next to run on `self`; who stood there goes to the ring.
   /// Owner only.
-  void push_next(worker& self, job ready) noexcept;
+  void push_next(worker& self, job ready) noexcept {
+    if (self.run_next.load(std::memory_order_relaxed) == 0) [[likely]] {
+      // Nobody else fills an empty slot: no exchange. release: the watch must
+      // see what was written to the job.
+      self.run_next.store(ready, std::memory_order_release);
+      if (idle_count_.load(std::memory_order_relaxed) != 0
+          && !watched_.load(std::memory_order_relaxed)) [[unlikely]]
+        wake_idle(false);
+    } else {
+      displace_next(self, ready);
+    }
+  }
 
   /// Puts `ready` behind everything in `self`'s ring. Owner only.
   void push_back(worker& self, job ready) noexcept;
@@ -117,13 +134,21 @@ public:
   quiet_watch on_quiet;
 
 private:
-  job take_local(worker& self) noexcept;
+  static job take_next(worker& self) noexcept {
+    if (self.run_next.load(std::memory_order_relaxed) == 0)
+      return 0;
+    // acq_rel: the watch may be faster
+    return self.run_next.exchange(0, std::memory_order_acq_rel);
+  }
+  job next_slowly(worker& self, bool others_first);
+  void displace_next(worker& self, job ready) noexcept;
   job take_global(worker& self) noexcept;
   job steal(worker& self) noexcept;
   job steal_from(worker& self, worker& victim) noexcept;
   job search(worker& self) noexcept;
   job pop_ring(worker& self) noexcept;
   bool anything_queued() const noexcept;
+  bool anything_next_but(const worker& self) const noexcept;
   void spill(worker& self, job extra) noexcept;
   void begin_search(worker& self) noexcept;
   void stop_searching(worker& self) noexcept;
@@ -157,6 +182,10 @@ private:
 };
 
 /// The worker this thread is, or null.
-worker* this_worker() noexcept;
+extern constinit thread_local worker* current_worker;
+
+inline worker* this_worker() noexcept {
+  return current_worker;
+}
 
 } // namespace levada::detail
