@@ -162,7 +162,9 @@ void engine::finish(task_frame& root) noexcept {
   auto* const self = root.engine_;
   if (block.failure != nullptr) [[unlikely]] {
     // A task that ends because it was told to stop waiting has not failed.
-    if (root.cancelled() && is_cancellation(block.failure->error))
+    // (While the runtime stops, it may hear so by a spawn before its own turn.)
+    if ((root.cancelled() || self->stopping())
+        && is_cancellation(block.failure->error))
       block.failure->report = nullptr;
     else
       block.failure->report = std::make_shared<failure_report>(failure_report{

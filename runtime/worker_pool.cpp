@@ -1,6 +1,7 @@
 #include <levada/runtime/worker_pool.hpp>
 
 #include <algorithm>
+#include <utility>
 
 #include <levada/runtime/futex.hpp>
 
@@ -77,10 +78,11 @@ void worker_pool::push_back(worker& self, job ready) noexcept {
     // seq_cst: publishes the slot, and orders before the look at idle_count_
     // in notify() (see park())
     self.tail.store(tail + 1, std::memory_order_seq_cst);
+    notify_of_ring(tail + 1 - head);
   } else {
     spill(self, ready);
+    notify();
   }
-  notify();
 }
 
 void worker_pool::push_global(job ready) noexcept {
@@ -283,6 +285,26 @@ void worker_pool::notify() noexcept {
   wake_idle(true);
 }
 
+void worker_pool::notify_of_ring(std::uint32_t length) noexcept {
+  if (idle_count_.load(std::memory_order_seq_cst) == 0)
+    return;
+  if (length >> reluctance_.load(std::memory_order_relaxed) != 0)
+    notify();
+  else
+    ensure_watch();
+}
+
+void worker_pool::learn_from_wake(worker& self) noexcept {
+  const auto woken = std::exchange(self.woken, {});
+  if (woken == std::chrono::steady_clock::time_point{})
+    return;
+  const auto now = reluctance_.load(std::memory_order_relaxed);
+  if (std::chrono::steady_clock::now() - woken >= worth_waking)
+    reluctance_.store(0, std::memory_order_relaxed);
+  else if (now < most_reluctance)
+    reluctance_.store(now + 1, std::memory_order_relaxed);
+}
+
 void worker_pool::wake_idle(bool as_searcher) noexcept {
   worker* chosen = nullptr;
   {
@@ -315,6 +337,7 @@ bool worker_pool::remove_idle(worker& self) noexcept {
 }
 
 job worker_pool::park(worker& self) {
+  learn_from_wake(self);
   self.signal.store(0, std::memory_order_relaxed);
   {
     spin_guard guard{idle_lock_};
@@ -357,13 +380,19 @@ job worker_pool::park(worker& self) {
     }
   }
   self.searching = signal == 2;
+  if (self.searching)
+    self.woken = std::chrono::steady_clock::now();
   return 0;
 }
 
 job worker_pool::keep_watch(worker& self, bool& left) {
   // While in here we stand in idle_, so that a push can wake us as any other.
-  std::vector<std::uint32_t> seen(workers_.size(), 0);
-  std::vector<bool> suspect(workers_.size(), false);
+  struct look {
+    std::uint32_t dispatches = 0;
+    bool slot = false;
+    bool ring = false;
+  };
+  std::vector<look> before(workers_.size());
   std::uint32_t calm = 0;
   while (calm < watch_linger
          && self.signal.load(std::memory_order_acquire) == 0) {
@@ -374,16 +403,24 @@ job worker_pool::keep_watch(worker& self, bool& left) {
              : 0;
     for (std::size_t i = 0; i < workers_.size(); ++i) {
       auto& other = *workers_[i];
-      const auto count = other.dispatches.load(std::memory_order_relaxed);
-      const bool waiting = other.run_next.load(std::memory_order_relaxed) != 0;
-      if (&other != &self && waiting && suspect[i] && seen[i] == count) {
-        if (!remove_idle(self))
-          return 0; // somebody woke us for other work
-        left = true;
-        return other.run_next.exchange(0, std::memory_order_acq_rel);
-      }
-      suspect[i] = waiting;
-      seen[i] = count;
+      if (&other == &self)
+        continue;
+      const look now{other.dispatches.load(std::memory_order_relaxed),
+                     other.run_next.load(std::memory_order_relaxed) != 0,
+                     other.head.load(std::memory_order_relaxed)
+                       != other.tail.load(std::memory_order_relaxed)};
+      const bool stuck
+        = now.slot && before[i].slot && now.dispatches == before[i].dispatches;
+      const bool behind = now.ring && before[i].ring;
+      before[i] = now;
+      if (!stuck && !behind)
+        continue;
+      if (!remove_idle(self))
+        return 0; // somebody woke us for other work
+      left = true;
+      if (behind)
+        return steal_from(self, other);
+      return other.run_next.exchange(0, std::memory_order_acq_rel);
     }
   }
   return 0;

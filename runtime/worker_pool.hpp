@@ -14,10 +14,15 @@
 //  - Only the owner fills its run-next slot; the owner and the watch empty it.
 //  - No wake is lost: a pusher publishes the job (seq_cst), then looks for idle
 //    workers; a worker registers as idle (seq_cst), then looks at all queues.
-//  - A job in a run-next slot wakes nobody. While some worker is busy and
-//    another idle, one idle worker keeps watch: every `watch_period` it takes
-//    a run-next job whose owner has not dispatched since the last look. The
-//    watch ends soon after the last worker went idle: an idle pool sleeps.
+//  - A wake costs as much as a few hundred hand-offs, so it must be worth it. A
+//    job in a run-next slot wakes nobody. A job in a ring wakes an idle worker
+//    when the ring holds 2^reluctance jobs; reluctance grows when a worker that
+//    was woken soon had nothing to do, and falls to 0 when it had.
+//  - What wakes nobody is not forgotten: while some worker is busy and another
+//    idle, one idle worker keeps watch. Every `watch_period` it takes a run-next
+//    job whose owner has not dispatched since the last look, or half of a ring
+//    that was not empty at the last look either. The watch ends soon after the
+//    last worker went idle: an idle pool sleeps.
 #pragma once
 
 #include <array>
@@ -56,6 +61,8 @@ struct alignas(64) worker {
   std::uint32_t random = 1;
   /// True while the owner counts as one of the pool's searchers. Owner only.
   bool searching = false;
+  /// When the owner was woken as a searcher, or 0. Owner only.
+  std::chrono::steady_clock::time_point woken{};
   /// True when the owner has slept since somebody cleared it. Owner only.
   bool rested = true;
   /// Who runs next on this worker.
@@ -76,6 +83,9 @@ public:
   static constexpr std::uint32_t turn = 64;
   static constexpr std::chrono::milliseconds watch_period{1};
   static constexpr std::uint32_t watch_linger = 20;
+  /// A worker that was awake for less than this was woken in vain.
+  static constexpr std::chrono::microseconds worth_waking{100};
+  static constexpr std::uint32_t most_reluctance = 6;
 
   explicit worker_pool(std::size_t workers);
   worker_pool(const worker_pool&) = delete;
@@ -103,9 +113,7 @@ public:
       // Nobody else fills an empty slot: no exchange. release: the watch must
       // see what was written to the job.
       self.run_next.store(ready, std::memory_order_release);
-      if (idle_count_.load(std::memory_order_relaxed) != 0
-          && !watched_.load(std::memory_order_relaxed)) [[unlikely]]
-        wake_idle(false);
+      ensure_watch();
     } else {
       displace_next(self, ready);
     }
@@ -153,6 +161,13 @@ private:
   void begin_search(worker& self) noexcept;
   void stop_searching(worker& self) noexcept;
   void notify() noexcept;
+  void notify_of_ring(std::uint32_t length) noexcept;
+  void ensure_watch() noexcept {
+    if (idle_count_.load(std::memory_order_relaxed) != 0
+        && !watched_.load(std::memory_order_relaxed)) [[unlikely]]
+      wake_idle(false);
+  }
+  void learn_from_wake(worker& self) noexcept;
   void wake_idle(bool as_searcher) noexcept;
   bool remove_idle(worker& self) noexcept;
   job park(worker& self);
@@ -168,6 +183,8 @@ private:
   std::atomic<std::uint32_t> searchers_{0};
   /// True while an idle worker keeps watch.
   std::atomic<bool> watched_{false};
+  /// How unwilling rings are to wake somebody: see above.
+  std::atomic<std::uint32_t> reluctance_{0};
 
   /// Guards `idle_`.
   alignas(64) spin_lock idle_lock_;
