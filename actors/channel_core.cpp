@@ -1,6 +1,7 @@
 #include <levada/actors/channel_core.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <new>
 #include <utility>
 
@@ -13,6 +14,17 @@
 #include <levada/runtime/engine.hpp>
 
 namespace levada::detail {
+
+namespace {
+
+std::uint32_t steady_milliseconds() noexcept {
+  using namespace std::chrono;
+  return static_cast<std::uint32_t>(
+    duration_cast<milliseconds>(steady_clock::now().time_since_epoch())
+      .count());
+}
+
+} // namespace
 
 // -- strays -------------------------------------------------------------------
 
@@ -82,6 +94,10 @@ const char* channel_core::name() const noexcept {
 
 dead_letter_sink* channel_core::sink() const noexcept {
   return extras_ == nullptr ? nullptr : extras_->sink.get();
+}
+
+void channel_core::count_handed_back(std::uint64_t items) noexcept {
+  extras().handed_back += items;
 }
 
 void channel_core::count_dead_letters(std::uint64_t items) noexcept {
@@ -218,7 +234,7 @@ void channel_core::end_wait(wait_node& node, wait_place where, outcome why,
       = where == wait_place::senders || where == wait_place::receipts;
     (sending ? senders : queue(where)).remove(node);
     if (sending && brings_item(node))
-      ++handed_back_;
+      count_handed_back(1);
   }
   node.result = why;
   wakes.add(*node.who);
@@ -325,7 +341,7 @@ void channel_core::unsend(receipt_node& node) noexcept {
   for (auto i = index; i + 1 < count; ++i)
     type.relocate(slot(i, type.size), slot(i + 1, type.size));
   --count;
-  ++handed_back_;
+  count_handed_back(1);
   for (auto* later = node.next; later != extras_->receipts.front();
        later = later->next)
     --static_cast<receipt_node*>(later)->position;
@@ -351,7 +367,7 @@ void channel_core::drop_permit() noexcept {
 
 void channel_core::note_closing(const closing& how) noexcept {
   closed = how.reason;
-  closed_at_ = std::chrono::steady_clock::now();
+  closed_at_ = steady_milliseconds();
   if (const auto* root = current_root())
     closed_by_ = root->code();
   if (how.cause)
@@ -374,8 +390,8 @@ close_outcome channel_core::close_quietly(const closing& how) {
     if (!claim(*node, wakes))
       continue;
     if (brings_item(*node)) {
-      ++handed_back_;
-      ++handed_back_at_close_;
+      count_handed_back(1);
+      ++extras().undelivered;
     }
     node->result = outcome::closed; // the value is still in the sender's hands
     wakes.add(*node->who);
@@ -446,13 +462,12 @@ close_record channel_core::record() {
   if (is_open())
     return result;
   result.who = function_name(closed_by_);
-  result.when = system_clock::now()
-                - duration_cast<system_clock::duration>(steady_clock::now()
-                                                        - closed_at_);
-  result.undelivered = handed_back_at_close_;
+  // (right for 49 days, which modulo 2^32 milliseconds is)
+  result.when
+    = system_clock::now() - milliseconds{steady_milliseconds() - closed_at_};
   if (extras_ != nullptr) {
     result.cause = extras_->cause;
-    result.undelivered += extras_->undelivered;
+    result.undelivered = extras_->undelivered;
   }
   return result;
 }
@@ -476,9 +491,10 @@ channel_info channel_core::info() {
   result.stats.received = received;
   result.stats.buffered = count;
   result.stats.waiting = senders.count_of_values();
-  result.stats.handed_back = handed_back_;
-  if (extras_ != nullptr)
+  if (extras_ != nullptr) {
+    result.stats.handed_back = extras_->handed_back;
     result.stats.dead_lettered = extras_->dead_lettered;
+  }
   return result;
 }
 

@@ -19,7 +19,6 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -147,6 +146,11 @@ public:
   std::uint32_t head = 0;
   /// Slots allocated: 0 or a power of two.
   std::uint32_t slots = 0;
+
+private:
+  std::atomic<std::uint32_t> sender_handles_{0};
+
+public:
   std::byte* ring = nullptr;
   wait_queue receivers;
   wait_queue senders;
@@ -271,9 +275,7 @@ public:
 
   dead_letter_sink* sink() const noexcept;
   void count_dead_letters(std::uint64_t items) noexcept;
-  void count_handed_back(std::uint64_t items) noexcept {
-    handed_back_ += items;
-  }
+  void count_handed_back(std::uint64_t items) noexcept;
 
 protected:
   /// `home` is null for channels that stand for none.
@@ -297,12 +299,9 @@ private:
   void end_receipt(receipt_node& node, outcome how, wake_list& wakes) noexcept;
   void drain_into(stray_list& strays, dead_letter_reason why) noexcept;
 
-  std::atomic<std::uint32_t> sender_handles_{0};
   std::atomic<std::uint32_t> receiver_handles_{0};
-  std::uint64_t handed_back_ = 0;
-  /// How many of these the closing handed back.
-  std::uint32_t handed_back_at_close_ = 0;
-  std::chrono::steady_clock::time_point closed_at_{};
+  /// Milliseconds of the steady clock, modulo 2^32.
+  std::uint32_t closed_at_ = 0;
   /// The task function that closed it.
   std::source_location closed_by_{};
   /// Name, hook, cause, receipts: what few channels have.

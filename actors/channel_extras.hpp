@@ -15,6 +15,8 @@ struct channel_extras {
   /// What close(cause) was given.
   std::exception_ptr cause;
   std::uint64_t dead_lettered = 0;
+  std::uint64_t handed_back = 0;
+  /// Dead-lettered, or handed back by the closing.
   std::uint64_t undelivered = 0;
   /// The receipt_nodes whose items are buffered, by position.
   wait_queue receipts;

@@ -133,15 +133,16 @@ void refill(channel_core& channel, Mover mover, wake_list& wakes) noexcept {
   }
 }
 
-/// Takes the oldest item out of the buffer, which holds one.
+/// Takes the oldest item out of the buffer, which holds one; `how` is what its
+/// sender is told, if that waits for the receipt.
 template <class Mover>
-void unstore(channel_core& channel, void* into, Mover mover,
-             wake_list& wakes) noexcept {
+void unstore(channel_core& channel, void* into, Mover mover, wake_list& wakes,
+             outcome how = outcome::done) noexcept {
   mover.relocate(into, channel.slot(0, mover.size()));
   channel.head = (channel.head + 1) & (channel.slots - 1);
   --channel.count;
   if (channel.has_receipts) [[unlikely]]
-    channel.settle_receipt(wakes);
+    channel.settle_receipt(wakes, how);
 }
 
 /// Receives without waiting; false when there is nothing to receive.

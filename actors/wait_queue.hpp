@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <source_location>
 
 #include <levada/runtime/waiter.hpp>
 
@@ -44,7 +45,11 @@ struct wait_node {
 
   /// Neighbours in a circular list; null when in none.
   wait_node* next = nullptr;
-  wait_node* previous = nullptr;
+  union {
+    wait_node* previous = nullptr;
+    /// Until it is enlisted: the source line that waits.
+    std::source_location line;
+  };
   /// Whom to wake.
   waiter* who = nullptr;
   /// Raw storage: where a received item is to be put / the item to be sent.

@@ -226,7 +226,7 @@ std::optional<T> force_send(channel_core& channel, T value) {
     const typed_mover<item_cell> mover;
     how = offer(channel, item.storage(), mover, wakes);
     if (how == offered::refused && channel.count != 0) {
-      unstore(channel, oldest.storage(), mover, wakes);
+      unstore(channel, oldest.storage(), mover, wakes, outcome::dropped);
       ++channel.sent;
       channel.count_handed_back(1);
       store(channel, item.storage(), mover);

@@ -57,7 +57,8 @@ public:
 
   template <class... Args>
   explicit step_awaiter_base(std::source_location line, Args&&... args)
-      : step_(std::forward<Args>(args)...), line_(line) {
+      : step_(std::forward<Args>(args)...) {
+    step_.line = line;
   }
   step_awaiter_base(const step_awaiter_base&) = delete;
   step_awaiter_base& operator=(const step_awaiter_base&) = delete;
@@ -112,8 +113,8 @@ protected:
         step_.result = outcome::cancelled;
       } else if (park) {
         step_.who = &root;
+        root.park(leaf, step_.line);
         step_.enlist();
-        root.park(leaf, line_);
         return attempt::parked;
       } else {
         return attempt::undecided;
@@ -141,7 +142,6 @@ protected:
   }
 
   Step step_;
-  std::source_location line_;
 };
 
 /// Awaits a step for as long as it takes.
@@ -183,6 +183,7 @@ public:
         timer_node(&limited_step_awaiter::expire),
         token_(std::move(stop)),
         length_(length) {
+    when = time_point::max();
   }
   template <class... Args>
   limited_step_awaiter(std::source_location line, time_point deadline,
@@ -218,8 +219,6 @@ private:
     const auto now = now_of(root);
     if (length_ != duration::max())
       when = saturating_add(now, length_);
-    else if (when == time_point{})
-      when = time_point::max();
     if (when <= now) {
       this->step_.result = outcome::timed_out;
       return false;

@@ -158,22 +158,20 @@ void engine::run(task_frame& root, run_context& context) noexcept {
 }
 
 void engine::finish(task_frame& root) noexcept {
-  auto& block = root.block();
   auto* const self = root.engine_;
-  if (block.failure != nullptr) [[unlikely]] {
+  auto* const failed = root.failure();
+  if (failed != nullptr) [[unlikely]] {
     // A task that ends because it was told to stop waiting has not failed.
     // (While the runtime stops, it may hear so by a spawn before its own turn.)
-    if ((root.cancelled() || self->stopping())
-        && is_cancellation(block.failure->error))
-      block.failure->report = nullptr;
-    else
-      block.failure->report = std::make_shared<failure_report>(failure_report{
+    if (!(root.cancelled() || self->stopping())
+        || !is_cancellation(failed->error))
+      failed->report = std::make_shared<failure_report>(failure_report{
         self->options.on_failure, name_of(root), root.spawned_});
   }
   if (root.extra_ != nullptr) {
     // Once told, the listener may be gone.
     if (auto* listener = root.extra_->listener.exchange(nullptr))
-      listener->finished(*listener, block);
+      listener->finished(*listener, failed);
   }
   self->unlink(root);
   root.intrusive_ptr_release_impl(); // last_release(), unless CAF holds it too
@@ -183,17 +181,16 @@ void engine::last_release(task_frame& root) noexcept {
   auto& block = root.block();
   const auto release = root.block_releaser();
   auto& home = *root.engine_;
-  const auto shard_index = root.shard_;
+  auto& shard = home.shard_of(root);
+  auto* const failed = root.failure();
   // The block outlives the frame until the result has been announced.
   block.references.fetch_add(1, std::memory_order_relaxed);
   root.self_handle().destroy(); // the parameters go
-  // acq_rel: publishes the result to the joiner, and sees the joiner's record
-  auto* joiner = block.joiner.exchange(task_block::done_mark(),
-                                       std::memory_order_acq_rel);
+  auto* const joiner = block.end(failed);
   release(block);
   if (joiner != nullptr)
     wake(*joiner);
-  home.count_out(shard_index);
+  home.count_out(shard);
 }
 
 void engine::destroy(task_frame& root) noexcept {
@@ -211,11 +208,13 @@ void engine::destroy(task_frame& root) noexcept {
   root.intrusive_ptr_release_impl();
 }
 
+engine::live_shard& engine::shard_of(const task_frame& root) noexcept {
+  return shards_[(reinterpret_cast<std::uintptr_t>(&root) >> 8)
+                 % shards_.size()];
+}
+
 void engine::link(task_frame& root) noexcept {
-  const auto shard_index
-    = (reinterpret_cast<std::uintptr_t>(&root) >> 8) % shards_.size();
-  auto& shard = shards_[shard_index];
-  root.shard_ = static_cast<std::uint8_t>(shard_index);
+  auto& shard = shard_of(root);
   spin_guard guard{shard.lock};
   root.live_.previous = nullptr;
   root.live_.next = shard.first;
@@ -226,7 +225,7 @@ void engine::link(task_frame& root) noexcept {
 }
 
 void engine::unlink(task_frame& root) noexcept {
-  auto& shard = shards_[root.shard_];
+  auto& shard = shard_of(root);
   spin_guard guard{shard.lock};
   if (root.live_.previous != nullptr)
     root.live_.previous->live_.next = root.live_.next;
@@ -236,8 +235,7 @@ void engine::unlink(task_frame& root) noexcept {
     root.live_.next->live_.previous = root.live_.previous;
 }
 
-void engine::count_out(std::uint8_t shard_index) noexcept {
-  auto& shard = shards_[shard_index];
+void engine::count_out(live_shard& shard) noexcept {
   {
     // Looked at under the lock: whoever sets it looks at the counts after.
     spin_guard guard{shard.lock};
@@ -433,17 +431,21 @@ void task_frame::nest(task_frame& parent, std::coroutine_handle<> parent_handle,
   parent.continue_with(self);
 }
 
+void task_frame::keep(std::exception_ptr error) {
+  resume_point_ = new task_failure{std::move(error), nullptr};
+}
+
 void task_frame::finish() noexcept {
-  if (root_ == this)
+  if (root_ == this) {
     engine_->finish(*this);
-  else
-    root_->continue_with(
-      std::coroutine_handle<>::from_address(nested_.parent));
+    return;
+  }
+  block().end(failure());
+  root_->continue_with(std::coroutine_handle<>::from_address(nested_.parent));
 }
 
 void drop_failure(task_block& block) noexcept {
-  const std::unique_ptr<task_failure> failure{
-    std::exchange(block.failure, nullptr)};
+  const std::unique_ptr<task_failure> failure{block.take_failure()};
   if (failure->report == nullptr)
     return;
   const auto& report = *failure->report;
@@ -451,8 +453,7 @@ void drop_failure(task_block& block) noexcept {
 }
 
 void rethrow_failure(task_block& block) {
-  const std::unique_ptr<task_failure> failure{
-    std::exchange(block.failure, nullptr)};
+  const std::unique_ptr<task_failure> failure{block.take_failure()};
   std::rethrow_exception(std::move(failure->error));
 }
 

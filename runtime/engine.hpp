@@ -130,7 +130,8 @@ private:
 
   void link(task_frame& root) noexcept;
   void unlink(task_frame& root) noexcept;
-  void count_out(std::uint8_t shard_index) noexcept;
+  live_shard& shard_of(const task_frame& root) noexcept;
+  void count_out(live_shard& shard) noexcept;
   void check_deadlock();
   bool wait_until_empty(time_point deadline);
 

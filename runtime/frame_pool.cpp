@@ -29,6 +29,8 @@ constexpr bool pooled = true;
 #endif
 
 constexpr std::size_t step = 16;
+/// malloc adds eight bytes and rounds up to sixteen: ask for what fits exactly.
+constexpr std::size_t header = 8;
 constexpr std::size_t classes = 64; // up to 1 KiB
 constexpr std::uint32_t limit = 256;
 
@@ -55,7 +57,7 @@ thread_local free_lists lists;
 void* allocate_frame(std::size_t size) {
   if constexpr (!pooled)
     return ::operator new(size);
-  const auto index = (size - 1) / step;
+  const auto index = (size + header - 1) / step;
   if (index >= classes)
     return ::operator new(size);
   auto& mine = lists;
@@ -64,11 +66,11 @@ void* allocate_frame(std::size_t size) {
     --mine.count[index];
     return block;
   }
-  return ::operator new((index + 1) * step);
+  return ::operator new((index + 1) * step - header);
 }
 
 void release_frame(void* memory, std::size_t size) noexcept {
-  const auto index = (size - 1) / step;
+  const auto index = (size + header - 1) / step;
   auto& mine = lists;
   if (!pooled || index >= classes || mine.count[index] >= limit) {
     ::operator delete(memory);

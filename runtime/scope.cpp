@@ -25,19 +25,19 @@ void scope_state::expect_child() {
 }
 
 void scope_state::child_finished(finish_listener& base,
-                                 task_block& block) noexcept {
+                                 task_failure* failed) noexcept {
   auto& self = static_cast<scope_state&>(base);
   wake_list wakes;
   bool first_error = false;
   {
     std::lock_guard guard{self.mutex_};
     // (a child that was told to stop waiting has a failure, but no report)
-    if (block.failure != nullptr && block.failure->report != nullptr
+    if (failed != nullptr && failed->report != nullptr
         && !self.abandoned_) {
       first_error = self.error_ == nullptr;
       if (first_error)
-        self.error_ = block.failure->error;
-      block.failure->report = nullptr; // join() tells of it
+        self.error_ = failed->error;
+      failed->report = nullptr; // join() tells of it
     }
     if (--self.running_ == 0 && self.joiner_ != nullptr)
       wakes.add(*std::exchange(self.joiner_, nullptr));

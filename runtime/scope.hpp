@@ -54,7 +54,7 @@ public:
 
 private:
   ~scope_state() = default;
-  static void child_finished(finish_listener& self, task_block& block) noexcept;
+  static void child_finished(finish_listener& self, task_failure* failed) noexcept;
 
   std::atomic<std::uint32_t> references_{1};
   /// Guards everything below.

@@ -46,17 +46,12 @@ void join_wait::resumed() {
 
 bool join_wait::publish(side_wait& base) {
   auto& self = static_cast<join_wait&>(base);
-  waiter* nobody = nullptr;
-  // acq_rel: hands our record to finish(), or sees the result
-  return self.block_.joiner.compare_exchange_strong(
-    nobody, self.root_, std::memory_order_acq_rel);
+  return self.block_.join(*self.root_);
 }
 
 bool join_wait::cancel_wait(side_wait& base, errc why) noexcept {
   auto& self = static_cast<join_wait&>(base);
-  waiter* expected = self.root_;
-  if (!self.block_.joiner.compare_exchange_strong(expected, nullptr,
-                                                  std::memory_order_acq_rel))
+  if (!self.block_.leave(*self.root_))
     return false;
   self.cancelled_ = why;
   return true;
@@ -65,9 +60,7 @@ bool join_wait::cancel_wait(side_wait& base, errc why) noexcept {
 void join_thread(task_block& block) {
   auto& self = thread_waiter::mine();
   self.reset();
-  waiter* nobody = nullptr;
-  if (block.joiner.compare_exchange_strong(nobody, &self,
-                                           std::memory_order_acq_rel))
+  if (block.join(self))
     self.wait();
 }
 

@@ -97,7 +97,7 @@ join_handle<T> start(engine& where, task<T> work, std::source_location at,
     start_task(where, code.promise(), code, at, options, listener);
   } catch (...) { // gives the frame back, then passes the exception on
     if (listener != nullptr)
-      listener->finished(*listener, block);
+      listener->finished(*listener, nullptr);
     join_access::forget(handle);
     code.destroy();
     throw;

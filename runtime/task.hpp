@@ -59,7 +59,7 @@ void release_result_block(task_block& base) noexcept {
   if (base.references.fetch_sub(1, std::memory_order_acq_rel) != 1)
     return;
   auto& block = static_cast<result_block<T>&>(base);
-  if (block.failure != nullptr) [[unlikely]]
+  if (block.failure() != nullptr) [[unlikely]]
     drop_failure(block);
   if constexpr (std::is_object_v<T>) {
     if (block.has_value)
@@ -136,7 +136,7 @@ public:
   }
 
   void unhandled_exception() noexcept {
-    result().failure = new task_failure{std::current_exception(), nullptr};
+    this->keep(std::current_exception());
   }
 
   template <class A>
@@ -223,7 +223,7 @@ private:
 /// Takes the result out of a block that is done: returns it or throws.
 template <class T>
 T take_result(result_block<T>& block) {
-  if (block.failure != nullptr) [[unlikely]]
+  if (block.failure() != nullptr) [[unlikely]]
     rethrow_failure(block);
   if constexpr (std::is_reference_v<T>)
     return static_cast<T>(*block.pointer);

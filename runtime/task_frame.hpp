@@ -49,25 +49,54 @@ struct task_failure {
 /// Stands in front of every coroutine frame, in the same allocation: what is
 /// left of a task when its frame is gone.
 struct alignas(16) task_block {
-  /// One for the frame, one for a handle.
-  std::atomic<std::uint32_t> references{1};
   /// Size of the whole allocation.
   std::uint32_t bytes = 0;
-  /// Null: nobody waits. A party: it waits. done_mark(): the task has ended.
-  std::atomic<waiter*> joiner{nullptr};
-  /// What the task threw, or null. Owned.
-  task_failure* failure = nullptr;
+  /// One for the frame, one for a handle.
+  std::atomic<std::uint16_t> references{1};
   /// True once a value was stored; visible to whoever saw done().
   bool has_value = false;
-
-  static waiter* done_mark() noexcept {
-    return reinterpret_cast<waiter*>(std::uintptr_t{1});
-  }
+  /// 0: nobody waits. A waiter's address: it waits. Odd: the task has ended, and
+  /// the other bits are its task_failure, owned, or 0.
+  std::atomic<std::uintptr_t> ending{0};
 
   bool done() const noexcept {
-    // acquire: pairs with the exchange in task_frame::finish(); the result is
-    // visible.
-    return joiner.load(std::memory_order_acquire) == done_mark();
+    // acquire: pairs with the exchange in end(); the result is visible.
+    return (ending.load(std::memory_order_acquire) & 1) != 0;
+  }
+
+  /// What the task threw, once it is done.
+  task_failure* failure() const noexcept {
+    return reinterpret_cast<task_failure*>(
+      ending.load(std::memory_order_relaxed) & ~std::uintptr_t{1});
+  }
+
+  /// The same, which is the caller's from then on.
+  task_failure* take_failure() noexcept {
+    auto* result = failure();
+    ending.store(1, std::memory_order_relaxed);
+    return result;
+  }
+
+  /// Announces the end: whom to wake, or null.
+  waiter* end(task_failure* failed) noexcept {
+    // acq_rel: publishes the result to the joiner, and sees the joiner's record
+    return reinterpret_cast<waiter*>(ending.exchange(
+      reinterpret_cast<std::uintptr_t>(failed) | 1, std::memory_order_acq_rel));
+  }
+
+  /// Enlists the one who waits; false when the task has ended.
+  bool join(waiter& who) noexcept {
+    std::uintptr_t nobody = 0;
+    return ending.compare_exchange_strong(
+      nobody, reinterpret_cast<std::uintptr_t>(&who),
+      std::memory_order_acq_rel);
+  }
+
+  /// Takes it back; false when the task has ended, and wakes it.
+  bool leave(waiter& who) noexcept {
+    auto expected = reinterpret_cast<std::uintptr_t>(&who);
+    return ending.compare_exchange_strong(expected, 0,
+                                          std::memory_order_acq_rel);
   }
 };
 
@@ -91,7 +120,7 @@ struct side_wait {
 struct finish_listener {
   /// Called on the worker, when the frame's locals are gone and before its
   /// parameters go.
-  void (*finished)(finish_listener& self, task_block& block) noexcept;
+  void (*finished)(finish_listener& self, task_failure* failed) noexcept;
 };
 
 class LEVADA_API task_frame : public caf::resumable, public waiter {
@@ -204,6 +233,9 @@ protected:
   /// At final suspend: hands over to the parent, or ends the root.
   void finish() noexcept;
 
+  /// The body threw: kept until finish().
+  void keep(std::exception_ptr error);
+
 private:
   friend class engine;
 
@@ -214,23 +246,29 @@ private:
     return wait & ((std::uint64_t{1} << 56) - 1);
   }
 
-  static constexpr std::uint16_t turn = 256;
+  static constexpr std::uint8_t turn = 255;
+
+  /// What the body threw, at its end.
+  task_failure* failure() noexcept {
+    return block().has_value ? nullptr
+                             : static_cast<task_failure*>(resume_point_);
+  }
 
   run_context& context() const noexcept {
     return *static_cast<run_context*>(resume_point_);
   }
 
+  // (the bytes up to since_ share a word with waiter::kind)
   /// An errc once cancelled; only ever goes from 0 to that.
   std::atomic<std::uint8_t> cancel_{0};
-  /// Which shard of the engine's live list it stands in.
-  std::uint8_t shard_ = 0;
   /// Operations left before it has to yield.
-  std::uint16_t budget_ = turn;
+  std::uint8_t budget_ = turn;
   /// One while the frame lives, one per place in a foreign scheduler's queue.
-  std::atomic<std::uint16_t> references_{1};
+  std::atomic<std::uint8_t> references_{1};
   /// When it parked, in milliseconds of the engine; 0 while it runs or is queued.
   std::atomic<std::uint32_t> since_{0};
-  /// A coroutine's address while parked or queued, a run_context* while running.
+  /// A coroutine's address while parked or queued; a run_context* while running
+  /// (a root); a task_failure* once the body threw.
   void* resume_point_ = nullptr;
   task_frame* root_ = nullptr;
   engine* engine_ = nullptr;
