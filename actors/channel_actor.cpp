@@ -60,7 +60,8 @@ channel_actor& actor_of(channel_core& core) noexcept {
 channel_actor::channel_actor(caf::actor_config& config,
                              const channel_setup& setup, std::uint64_t id,
                              channel_directory& home)
-    : caf::monitorable_actor(config), channel_core(setup, id, &home) {
+    : caf::monitorable_actor(config),
+      channel_core(setup, id, &home) {
 }
 
 channel_actor::~channel_actor() = default;
@@ -90,10 +91,15 @@ void channel_actor::enqueue(caf::mailbox_element_ptr message,
     handle_system_message(*message, unit, true);
     return;
   }
-  if (getf(is_terminated_flag))
+  if (getf(is_terminated_flag)) {
     bounce(message);
-  else
-    bounce(message, caf::make_error(caf::sec::unexpected_message));
+    return;
+  }
+  // (bounce() says request_receiver_down, whatever error it is given)
+  if (message->sender != nullptr && message->mid.is_request())
+    message->sender->enqueue(
+      ctrl(), message->mid.response_id(),
+      caf::make_message(caf::make_error(caf::sec::unexpected_message)), unit);
 }
 
 void channel_actor::on_destroy() {
@@ -168,8 +174,8 @@ channel_core& make_channel_core(engine& where, const channel_setup& setup) {
   auto pointer = caf::make_actor<channel_actor, caf::strong_actor_ptr>(
     system.next_actor_id(), system.node(), &system, config, setup,
     home.next_id(), home);
-  auto* made
-    = static_cast<channel_actor*>(caf::actor_cast<caf::abstract_actor*>(pointer));
+  auto* made = static_cast<channel_actor*>(
+    caf::actor_cast<caf::abstract_actor*>(pointer));
   home.add(*made);
   // One strong reference for each end that has handles.
   made->retain();

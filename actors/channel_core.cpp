@@ -110,15 +110,15 @@ void channel_core::count_dead_letters(std::uint64_t items) noexcept {
 
 void channel_core::grow() {
   const std::uint32_t most = std::min(capacity, max_capacity);
-  std::uint32_t wanted = slots == 0 ? std::min<std::uint32_t>(most, 8)
-                                    : slots * 2;
+  std::uint32_t wanted
+    = slots == 0 ? std::min<std::uint32_t>(most, 8) : slots * 2;
   std::uint32_t rounded = 1;
   while (rounded < wanted)
     rounded *= 2;
   if (rounded <= slots) // 2^31 items are buffered and 32 bits count them
     throw std::bad_alloc{};
-  auto* fresh = static_cast<std::byte*>(
-    ::operator new(std::size_t{rounded} * type.size));
+  auto* fresh
+    = static_cast<std::byte*>(::operator new(std::size_t{rounded} * type.size));
   for (std::uint32_t i = 0; i < count; ++i)
     type.relocate(fresh + std::size_t{i} * type.size, slot(i, type.size));
   ::operator delete(std::exchange(ring, fresh));

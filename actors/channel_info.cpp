@@ -85,9 +85,9 @@ std::string to_string(const channel_info& info) {
   else
     out << info.capacity;
   out << " buffered, waiting: " << info.waiting_senders << " to send, "
-      << info.waiting_receivers << " to receive, handles: "
-      << info.sender_handles << " senders, " << info.receiver_handles
-      << " receivers";
+      << info.waiting_receivers
+      << " to receive, handles: " << info.sender_handles << " senders, "
+      << info.receiver_handles << " receivers";
   return out.str();
 }
 

@@ -17,8 +17,7 @@ namespace {
 /// The engine's view of the registry.
 class engine_directory final : public directory {
 public:
-  explicit engine_directory(channel_directory& channels)
-      : channels_(channels) {
+  explicit engine_directory(channel_directory& channels) : channels_(channels) {
   }
   ~engine_directory() override {
     channels_.release();
@@ -227,7 +226,9 @@ channel_list runtime::channels() const {
 }
 
 channel_info runtime::find(std::uint64_t id) const {
-  return found_channel{*engine_, id}->info();
+  return found_channel {
+    *engine_, id
+  } -> info();
 }
 
 void runtime::close(std::uint64_t id, close_request request) {

@@ -54,7 +54,9 @@ private:
 
 struct select_node : wait_node {
   select_node(select_claim& claim, std::uint32_t index) noexcept
-      : wait_node(node_kind::select), claim(claim), index(index) {
+      : wait_node(node_kind::select),
+        claim(claim),
+        index(index) {
   }
 
   select_claim& claim;
@@ -66,7 +68,8 @@ struct set_node : wait_node {
   using tell_function = bool (*)(set_node& self, wake_list& wakes) noexcept;
 
   explicit set_node(tell_function tell) noexcept
-      : wait_node(node_kind::set), tell(tell) {
+      : wait_node(node_kind::set),
+        tell(tell) {
   }
 
   /// Called under the channel's lock, the node just removed from its queue:

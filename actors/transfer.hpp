@@ -93,7 +93,8 @@ LEVADA_API offered overflow_with(channel_core& channel, void* item,
 
 /// Sends without waiting.
 template <class Mover>
-offered offer(channel_core& channel, void* item, Mover mover, wake_list& wakes) {
+offered offer(channel_core& channel, void* item, Mover mover,
+              wake_list& wakes) {
   if (!channel.is_open()) [[unlikely]]
     return offered::closed;
   if (hand_over(channel, item, mover, wakes)) {
@@ -145,6 +146,16 @@ void unstore(channel_core& channel, void* into, Mover mover, wake_list& wakes,
     channel.settle_receipt(wakes, how);
 }
 
+/// The first waiting sender that brings an item. (One that waits for a place
+/// must not hold up a receiver: the two would wait for each other.)
+inline wait_node* first_with_item(const wait_queue& senders) noexcept {
+  auto* const first = senders.front();
+  auto* node = first;
+  while (node != nullptr && node->kind == node_kind::permit)
+    node = node->next == first ? nullptr : node->next;
+  return node;
+}
+
 /// Receives without waiting; false when there is nothing to receive.
 template <class Mover>
 bool take(channel_core& channel, void* into, Mover mover,
@@ -156,9 +167,7 @@ bool take(channel_core& channel, void* into, Mover mover,
       refill(channel, mover, wakes);
     return true;
   }
-  while (auto* node = channel.senders.front()) {
-    if (node->kind == node_kind::permit)
-      return false; // it waits for a promised place to be used first
+  while (auto* node = first_with_item(channel.senders)) {
     channel.senders.remove(*node);
     if (!claim(*node, wakes))
       continue;

@@ -31,7 +31,8 @@ public:
   using result_type = void;
 
   arrow_receive_step(channel_core* channel, Into& into) noexcept
-      : base(channel), into_(into) {
+      : base(channel),
+        into_(into) {
   }
 
   void finish(errc why) {

@@ -26,13 +26,13 @@ namespace levada {
 /// True when moving a T, and destroying a moved-from T, runs no user code and
 /// does not throw.
 template <class T>
-inline constexpr bool moves_quietly
-  = std::is_trivially_move_constructible_v<T>
-    && std::is_trivially_destructible_v<T>;
+inline constexpr bool moves_quietly = std::is_trivially_move_constructible_v<T>
+                                      && std::is_trivially_destructible_v<T>;
 
 template <class C, class Traits>
 inline constexpr bool
-  moves_quietly<std::basic_string<C, Traits, std::allocator<C>>> = true;
+  moves_quietly<std::basic_string<C, Traits, std::allocator<C>>>
+  = true;
 template <class T>
 inline constexpr bool moves_quietly<std::vector<T, std::allocator<T>>> = true;
 template <class T>
@@ -81,8 +81,10 @@ struct boxed_cell {
 };
 
 template <class T>
-struct cell : std::conditional_t<fits_inline<T>, inline_cell<T>, boxed_cell<T>> {
-  using base = std::conditional_t<fits_inline<T>, inline_cell<T>, boxed_cell<T>>;
+struct cell
+    : std::conditional_t<fits_inline<T>, inline_cell<T>, boxed_cell<T>> {
+  using base
+    = std::conditional_t<fits_inline<T>, inline_cell<T>, boxed_cell<T>>;
   using storage_type = typename base::storage_type;
   static constexpr std::uint32_t size = sizeof(storage_type);
 

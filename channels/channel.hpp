@@ -61,8 +61,7 @@ private:
 };
 
 /// `.capacity = levada::unbounded`: sends never wait.
-inline constexpr channel_capacity unbounded
-  = channel_capacity::without_bound();
+inline constexpr channel_capacity unbounded = channel_capacity::without_bound();
 
 template <class T>
 struct channel_options {
@@ -83,7 +82,8 @@ public:
 
   channel() noexcept = default;
   channel(sender<T> tx, receiver<T> rx) noexcept
-      : tx_(std::move(tx)), rx_(std::move(rx)) {
+      : tx_(std::move(tx)),
+        rx_(std::move(rx)) {
   }
 
   operator const sender<T>&() const noexcept { // NOLINT: meant to convert
@@ -104,8 +104,8 @@ public:
   }
 
   // The operations of either end, as documented there.
-  auto send(T value, std::source_location line
-                     = std::source_location::current()) const {
+  auto send(T value,
+            std::source_location line = std::source_location::current()) const {
     return tx_.send(std::move(value), line);
   }
   auto receive(std::source_location line
@@ -201,7 +201,8 @@ private:
 LEVADA_API void check(const channel_setup& setup);
 
 template <class T>
-channel_ends<T> make_channel_in(engine& where, const channel_options<T>& given) {
+channel_ends<T> make_channel_in(engine& where,
+                                const channel_options<T>& given) {
   static_assert(std::is_object_v<T> && !std::is_const_v<T>,
                 "channels carry objects: send a pointer or a std::ref for a "
                 "reference, a levada::unit for nothing");

@@ -201,8 +201,7 @@ struct handle_access {
   template <class Handle>
   static channel_core* sending(const Handle& handle) noexcept {
     if (!handle.core_.counts()) [[unlikely]]
-      return handle.core_.detached() ? &detached_channel()
-                                     : &nil_for_sending();
+      return handle.core_.detached() ? &detached_channel() : &nil_for_sending();
     return handle.core_.get();
   }
 };

@@ -24,7 +24,9 @@ public:
   explicit send_many_result(std::size_t sent) noexcept : sent_(sent) {
   }
   send_many_result(std::size_t sent, errc code, std::vector<T> rest) noexcept
-      : outcome_base(code), sent_(sent), rest_(std::move(rest)) {
+      : outcome_base(code),
+        sent_(sent),
+        rest_(std::move(rest)) {
   }
 
   /// How many were sent.
@@ -96,9 +98,8 @@ public:
   std::size_t move_to(Out& out) {
     const auto result = count_;
     while (first_ < count_)
-      cell<T>::take(at(first_++), [&out](T&& item) {
-        out.push_back(std::move(item));
-      });
+      cell<T>::take(at(first_++),
+                    [&out](T&& item) { out.push_back(std::move(item)); });
     return result;
   }
 
@@ -146,7 +147,8 @@ task<receive_many_result> receive_many_task(receiver<T> in, Out* out,
   if (!first)
     co_return receive_many_result{static_cast<errc>(first.error().value())};
   out->push_back(*std::move(first));
-  const auto more = drain_some<T>(*handle_access::receiving(in), *out, most - 1);
+  const auto more
+    = drain_some<T>(*handle_access::receiving(in), *out, most - 1);
   co_return receive_many_result{more + 1};
 }
 
@@ -236,9 +238,9 @@ std::optional<T> force_send(channel_core& channel, T value) {
   }
   if (how == offered::closed || how == offered::refused) {
     item_cell::destroy(item.storage());
-    throw_error(make_error_code(how == offered::closed ? errc::closed
-                                                       : errc::full),
-                "force_send");
+    throw_error(
+      make_error_code(how == offered::closed ? errc::closed : errc::full),
+      "force_send");
   }
   std::optional<T> result;
   if (displaced)

@@ -9,7 +9,7 @@ namespace {
 
 /// True when a receive would find an item, now.
 bool has_item(const channel_core& channel) noexcept {
-  return channel.count != 0 || !channel.senders.empty();
+  return channel.count != 0 || first_with_item(channel.senders) != nullptr;
 }
 
 } // namespace

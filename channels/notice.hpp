@@ -10,7 +10,8 @@ struct notice_step : wait_node {
   using result_type = bool;
 
   explicit notice_step(channel_core* channel) noexcept
-      : wait_node(node_kind::notice), channel(channel) {
+      : wait_node(node_kind::notice),
+        channel(channel) {
   }
 
   static bool settle_quickly() noexcept {

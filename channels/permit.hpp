@@ -53,12 +53,16 @@ public:
     detail::cell_slot<T> item;
     cell::make(item.storage(), std::move(value));
     auto how = send_status::failed;
+    bool ended = false;
     {
       detail::wake_list wakes;
       detail::spin_guard guard{channel.lock};
       how = detail::use_permit(channel, item.storage(),
                                detail::typed_mover<cell>{}, wakes);
+      ended = channel.is_drained();
     }
+    if (ended)
+      channel.end_if_drained();
     const auto done = std::move(keep_); // dropped after the place was used
     if (how != send_status::failed)
       return send_result<T>{how};
@@ -117,7 +121,9 @@ public:
   static constexpr wait_place place = wait_place::senders;
 
   permit_step(channel_core* channel, sender<T> keep)
-      : wait_node(node_kind::permit), channel(channel), keep_(std::move(keep)) {
+      : wait_node(node_kind::permit),
+        channel(channel),
+        keep_(std::move(keep)) {
     require_places(*channel);
   }
 

@@ -46,8 +46,8 @@ public:
   }
 
   /// As receive, given up when `stop` is requested.
-  detail::limited_step_awaiter<step> receive(std::stop_token stop,
-                                             here line = here::current()) const {
+  detail::limited_step_awaiter<step>
+  receive(std::stop_token stop, here line = here::current()) const {
     return {line, duration::max(), std::move(stop), source()};
   }
 
@@ -113,9 +113,9 @@ public:
                        const std::stop_token& stop = {}) const {
     return blocking_receive_until(detail::thread_deadline(length), stop);
   }
-  timed_receive_result<T>
-  blocking_receive_until(time_point deadline,
-                         const std::stop_token& stop = {}) const {
+  timed_receive_result<T> blocking_receive_until(time_point deadline,
+                                                 const std::stop_token& stop
+                                                 = {}) const {
     timed_step now{source()};
     return detail::wait_on_thread(now, "blocking_receive", {deadline, stop});
   }

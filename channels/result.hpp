@@ -44,8 +44,8 @@ private:
 };
 
 template <class T>
-using held = std::conditional_t<(alignof(T) > 16), boxed_optional<T>,
-                                std::optional<T>>;
+using held
+  = std::conditional_t<(alignof(T) > 16), boxed_optional<T>, std::optional<T>>;
 
 /// The part all results share: an errc, or none.
 class outcome_base {
@@ -247,7 +247,8 @@ protected:
   }
   template <class U>
   send_base(errc code, U&& back)
-      : outcome_base(code), value_(std::in_place, std::forward<U>(back)) {
+      : outcome_base(code),
+        value_(std::in_place, std::forward<U>(back)) {
   }
 
 private:

@@ -209,11 +209,10 @@ private:
   template <std::size_t... I>
   result_type finish(std::uint32_t winner, std::index_sequence<I...>) {
     result_type result;
-    (void)((I == winner
-              ? (result.result_.template emplace<I + 1>(
-                   slots_.template slot<I>().finish()),
-                 result.source_ = sources_[I], true)
-              : false)
+    (void)((I == winner ? (result.result_.template emplace<I + 1>(
+                             slots_.template slot<I>().finish()),
+                           result.source_ = sources_[I], true)
+                        : false)
            || ...);
     return result;
   }
@@ -270,14 +269,15 @@ class [[nodiscard("co_await it")]] select
   static_assert((detail::select_argument<Cases> && ...),
                 "select takes receivers, channels, sending(tx, value), after, "
                 "tick, a std::stop_token, and otherwise");
-  static_assert(detail::well_formed_select<Cases...>(),
-                "select: otherwise must stand last, and one stop token at most");
+  static_assert(
+    detail::well_formed_select<Cases...>(),
+    "select: otherwise must stand last, and one stop token at most");
 
 public:
-  explicit select(Cases&&... cases, std::source_location line
-                                    = std::source_location::current())
-      : detail::select_operation<std::remove_reference_t<Cases>...>(
-        false, line, cases...) {
+  explicit select(Cases&&... cases,
+                  std::source_location line = std::source_location::current())
+      : detail::select_operation<std::remove_reference_t<Cases>...>(false, line,
+                                                                    cases...) {
   }
 };
 
@@ -287,8 +287,9 @@ class [[nodiscard("co_await it")]] select<const biased_t&, Cases...>
   static_assert((detail::select_argument<Cases> && ...),
                 "select takes receivers, channels, sending(tx, value), after, "
                 "tick, a std::stop_token, and otherwise");
-  static_assert(detail::well_formed_select<Cases...>(),
-                "select: otherwise must stand last, and one stop token at most");
+  static_assert(
+    detail::well_formed_select<Cases...>(),
+    "select: otherwise must stand last, and one stop token at most");
 
 public:
   explicit select(const biased_t&, Cases&&... cases,

@@ -88,9 +88,8 @@ public:
     if (this->select_case::result != outcome::done)
       return result{errc::closed};
     this->select_case::result = outcome::pending;
-    return cell<T>::take(slot, [](T&& item) {
-      return result{std::in_place, std::move(item)};
-    });
+    return cell<T>::take(
+      slot, [](T&& item) { return result{std::in_place, std::move(item)}; });
   }
 
 private:
@@ -117,9 +116,8 @@ public:
     auto* storage = std::exchange(slot, nullptr);
     if (this->select_case::result == outcome::done)
       return result{send_status::queued};
-    return cell<T>::take(storage, [](T&& item) {
-      return result{errc::closed, std::move(item)};
-    });
+    return cell<T>::take(
+      storage, [](T&& item) { return result{errc::closed, std::move(item)}; });
   }
 
 private:
@@ -133,7 +131,8 @@ public:
   static constexpr bool on_channel = false;
 
   time_slot(select_claim&, std::uint32_t index, Source& source) noexcept
-      : index_(index), source_(source) {
+      : index_(index),
+        source_(source) {
   }
 
   void join(select_engine::extra_cases& extra) const noexcept {
@@ -158,7 +157,8 @@ public:
 
   stop_slot(select_claim&, std::uint32_t index,
             const std::stop_token& token) noexcept
-      : index_(index), token_(token) {
+      : index_(index),
+        token_(token) {
   }
 
   void join(select_engine::extra_cases& extra) const {

@@ -74,8 +74,7 @@ void select_engine::block(select_case** cases, std::uint32_t count, bool biased,
     return;
   if (extra.time == none || extra.deadline == time_point::max())
     self.wait();
-  else if (!self.wait_until(extra.deadline)
-           && !claim_.win_as_limit(extra.time))
+  else if (!self.wait_until(extra.deadline) && !claim_.win_as_limit(extra.time))
     self.wait(); // somebody was faster, and signals
 }
 

@@ -29,7 +29,9 @@ namespace levada::detail {
 struct select_case : select_node {
   select_case(select_claim& claim, std::uint32_t index, channel_core* channel,
               bool sending) noexcept
-      : select_node(claim, index), channel(channel), sending(sending) {
+      : select_node(claim, index),
+        channel(channel),
+        sending(sending) {
   }
 
   channel_core* const channel;
@@ -41,7 +43,8 @@ public:
   static constexpr std::uint32_t none = UINT32_MAX;
 
   explicit select_engine(select_claim& claim) noexcept
-      : timer_node(&select_engine::expire), claim_(claim) {
+      : timer_node(&select_engine::expire),
+        claim_(claim) {
   }
   /// Before its cases: takes them out of their channels.
   ~select_engine();
@@ -82,8 +85,7 @@ private:
   bool prepare(const extra_cases& extra, time_point now);
   bool try_each(bool biased);
   bool enlist_all(waiter& who);
-  static bool try_case(select_case& one, wake_list& wakes,
-                       stray_list& strays);
+  static bool try_case(select_case& one, wake_list& wakes, stray_list& strays);
   static void enlist(select_case& one, waiter& who) noexcept;
   static void withdraw(select_case& one) noexcept;
   void won(std::uint32_t which) noexcept {

@@ -71,7 +71,10 @@ class set_next;
 class set_member : public set_node {
 public:
   set_member(set_core& set, channel_core* channel, std::uint64_t index) noexcept
-      : set_node(&set_member::told), set(set), channel(channel), index(index) {
+      : set_node(&set_member::told),
+        set(set),
+        channel(channel),
+        index(index) {
   }
   virtual ~set_member() = default;
 
@@ -248,7 +251,7 @@ namespace detail {
 
 /// Awaits the next event of a set.
 class LEVADA_API [[nodiscard("co_await it")]] set_next : public side_wait,
-                                              private timer_node {
+                                                         private timer_node {
 public:
   using levada_awaitable = void;
 
@@ -340,17 +343,17 @@ public:
   }
 
   /// `co_await set.next()` → set_event: waits until a member has something.
-  detail::set_next
-  next(std::stop_token stop = {},
-       std::source_location line = std::source_location::current()) {
+  detail::set_next next(std::stop_token stop = {},
+                        std::source_location line
+                        = std::source_location::current()) {
     return {*core_, duration::max(), std::move(stop), line};
   }
 
   /// As next, for at most `length`; zero or less: only looks.
   template <class Rep, class Period>
-  detail::set_next
-  next_for(std::chrono::duration<Rep, Period> length,
-           std::source_location line = std::source_location::current()) {
+  detail::set_next next_for(std::chrono::duration<Rep, Period> length,
+                            std::source_location line
+                            = std::source_location::current()) {
     return {*core_, to_duration(length), {}, line};
   }
 

@@ -43,7 +43,8 @@ public:
   // -- in a task --------------------------------------------------------------
 
   /// `co_await tx.send(value)` → send_result<T>.
-  detail::step_awaiter<send_step> send(T value, here line = here::current()) const {
+  detail::step_awaiter<send_step> send(T value,
+                                       here line = here::current()) const {
     return awaiter<detail::step_awaiter<send_step>>(line, std::move(value));
   }
 
@@ -148,7 +149,8 @@ public:
 
   // -- on a thread: throw channel_error(wrong_thread) inside a task -----------
 
-  send_result<T> blocking_send(T value, const std::stop_token& stop = {}) const {
+  send_result<T> blocking_send(T value,
+                               const std::stop_token& stop = {}) const {
     send_step step{std::in_place, target(), std::move(value)};
     return detail::wait_on_thread(step, "blocking_send",
                                   {time_point::max(), stop});
@@ -157,25 +159,24 @@ public:
   timed_send_result<T>
   blocking_send_for(T value, std::chrono::duration<Rep, Period> length,
                     const std::stop_token& stop = {}) const {
-    return blocking_send_until(std::move(value), detail::thread_deadline(length),
-                               stop);
+    return blocking_send_until(std::move(value),
+                               detail::thread_deadline(length), stop);
   }
-  timed_send_result<T>
-  blocking_send_until(T value, time_point deadline,
-                      const std::stop_token& stop = {}) const {
+  timed_send_result<T> blocking_send_until(T value, time_point deadline,
+                                           const std::stop_token& stop
+                                           = {}) const {
     timed_step step{std::in_place, target(), std::move(value)};
     return detail::wait_on_thread(step, "blocking_send", {deadline, stop});
   }
-  send_result<T>
-  blocking_send_and_wait(T value, const std::stop_token& stop = {}) const {
+  send_result<T> blocking_send_and_wait(T value, const std::stop_token& stop
+                                                 = {}) const {
     wait_step step{std::in_place, target(), std::move(value)};
     return detail::wait_on_thread(step, "blocking_send_and_wait",
                                   {time_point::max(), stop});
   }
   template <class Rep, class Period>
   timed_send_result<T>
-  blocking_send_and_wait_for(T value,
-                             std::chrono::duration<Rep, Period> length,
+  blocking_send_and_wait_for(T value, std::chrono::duration<Rep, Period> length,
                              const std::stop_token& stop = {}) const {
     timed_wait_step step{std::in_place, target(), std::move(value)};
     return detail::wait_on_thread(step, "blocking_send_and_wait",
@@ -237,10 +238,9 @@ private:
   }
 
   template <class Step, class Limit>
-  detail::limited_step_awaiter<Step> limited(here line, Limit limit,
-                                             std::stop_token stop,
-                                             T value) const {
-    return {line,     limit,    std::move(stop),
+  detail::limited_step_awaiter<Step>
+  limited(here line, Limit limit, std::stop_token stop, T value) const {
+    return {line,          limit,    std::move(stop),
             std::in_place, target(), std::move(value)};
   }
 };

@@ -37,7 +37,8 @@ public:
   static constexpr wait_place place = wait_place::receivers;
 
   explicit receive_step(channel_core* channel) noexcept
-      : wait_node(node_kind::value), channel(channel) {
+      : wait_node(node_kind::value),
+        channel(channel) {
   }
 
   /// Under the lock: the everyday case, which wakes nobody.
@@ -51,8 +52,8 @@ public:
 
   /// Under the lock: the next most frequent case. Whom to wake, or null.
   waiter* settle_with_partner() noexcept {
-    auto* who = take_from_partner(*channel, item_.storage(),
-                                  typed_mover<cell<T>>{});
+    auto* who
+      = take_from_partner(*channel, item_.storage(), typed_mover<cell<T>>{});
     if (who != nullptr)
       result = outcome::done;
     return who;
@@ -138,9 +139,8 @@ protected:
   template <class Result>
   Result hand_back(errc why) {
     auto* storage = std::exchange(this->slot, nullptr);
-    return cell<T>::take(storage, [why](T&& item) {
-      return Result{why, std::move(item)};
-    });
+    return cell<T>::take(
+      storage, [why](T&& item) { return Result{why, std::move(item)}; });
   }
 
 private:
@@ -178,8 +178,7 @@ public:
   }
 
   bool settle(wake_list& wakes, stray_list* strays) {
-    auto how
-      = offer(*this->channel, this->slot, typed_mover<cell<T>>{}, wakes);
+    auto how = offer(*this->channel, this->slot, typed_mover<cell<T>>{}, wakes);
     if (how == offered::refused && this->channel->policy != overflow::wait)
       [[unlikely]] {
       if (this->channel->policy != overflow::reject)
@@ -278,6 +277,7 @@ public:
       this->moved();
       return result_type{send_status::dropped};
     }
+    this->channel->end_if_drained(); // it may have been the last one
     return this->template hand_back<result_type>(why);
   }
 

@@ -13,8 +13,8 @@ timer_tick tick_receiver::take(time_point now) noexcept {
       due_ = saturating_add(now, interval_ - drift % interval_);
       break;
     case missed_tick::skip_and_drift:
-      due_ = saturating_add(drift > duration::zero() ? now : scheduled,
-                            interval_);
+      due_
+        = saturating_add(drift > duration::zero() ? now : scheduled, interval_);
       break;
   }
   return {scheduled, drift};

@@ -54,7 +54,8 @@ public:
   using levada_awaitable = void;
 
   tick_awaiter(Source& source, std::source_location line) noexcept
-      : sleep_awaiter(source.due(), line), source_(source) {
+      : sleep_awaiter(source.due(), line),
+        source_(source) {
   }
 
   using sleep_awaiter::await_ready;
@@ -96,8 +97,11 @@ public:
 /// A tick every `interval`.
 class tick_receiver : public detail::timed_source {
 public:
-  tick_receiver(time_point first, duration interval, missed_tick policy) noexcept
-      : timed_source(first), interval_(interval), policy_(policy) {
+  tick_receiver(time_point first, duration interval,
+                missed_tick policy) noexcept
+      : timed_source(first),
+        interval_(interval),
+        policy_(policy) {
   }
 
   /// As after_receiver::receive.
@@ -134,7 +138,8 @@ inline after_receiver at(time_point due) noexcept {
 /// A tick every `interval`, the first one `interval` from now. Throws
 /// channel_error(invalid_argument) unless the interval is positive.
 LEVADA_API tick_receiver tick(duration interval,
-                              missed_tick policy = missed_tick::skip_and_resync);
+                              missed_tick policy
+                              = missed_tick::skip_and_resync);
 
 /// A receiver that never has anything: a nil handle.
 template <class T>

@@ -228,9 +228,8 @@ private:
     if (when != time_point::max())
       arm_timer(root, *this);
     if (token_.stop_possible())
-      stop_.emplace(token_,
-                    stop_request{this->step_.channel, &this->step_,
-                                 Step::place});
+      stop_.emplace(
+        token_, stop_request{this->step_.channel, &this->step_, Step::place});
     return true;
   }
 

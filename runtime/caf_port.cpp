@@ -136,8 +136,7 @@ struct caf_host::owned_system {
   std::unique_ptr<caf::actor_system> system;
 };
 
-caf_host::caf_host(engine& owner, std::size_t workers,
-                   const quiet_watch& watch)
+caf_host::caf_host(engine& owner, std::size_t workers, const quiet_watch& watch)
     : owned_(std::make_unique<owned_system>(owner, workers)),
       owner_(&owner),
       pool_(&owned_->pool) {
@@ -147,7 +146,8 @@ caf_host::caf_host(engine& owner, std::size_t workers,
 }
 
 caf_host::caf_host(engine& owner, caf::actor_system& system)
-    : owner_(&owner), system_(&system) {
+    : owner_(&owner),
+      system_(&system) {
 }
 
 caf_host::~caf_host() {

@@ -104,9 +104,8 @@ void print(std::ostream& out, engine& which,
 
 void dump(engine& which, std::ostream& out) {
   const auto tasks = which.tasks();
-  out << "levada runtime: " << tasks.size() << " tasks, "
-      << which.timers.size() << " timers, " << which.blocking.pending()
-      << " blocking functions, "
+  out << "levada runtime: " << tasks.size() << " tasks, " << which.timers.size()
+      << " timers, " << which.blocking.pending() << " blocking functions, "
       << which.joining_threads.load(std::memory_order_relaxed)
       << " threads in block_on\n";
   print(out, which, tasks);

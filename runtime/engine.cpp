@@ -138,6 +138,13 @@ void engine::start(task_frame& root, std::coroutine_handle<> code,
     std::uint8_t none = 0;
     root.cancel_.compare_exchange_strong(
       none, static_cast<std::uint8_t>(errc::runtime_stopped));
+  } else if (root.extra_ != nullptr) {
+    // The same with a scope that was cancelled in between.
+    auto* listener = root.extra_->listener.load(std::memory_order_relaxed);
+    std::uint8_t none = 0;
+    if (listener != nullptr && listener->cancelled(*listener))
+      root.cancel_.compare_exchange_strong(
+        none, static_cast<std::uint8_t>(errc::cancelled));
   }
   host_.ready_last(root);
 }
@@ -165,13 +172,8 @@ void engine::finish(task_frame& root) noexcept {
     // (While the runtime stops, it may hear so by a spawn before its own turn.)
     if (!(root.cancelled() || self->stopping())
         || !is_cancellation(failed->error))
-      failed->report = std::make_shared<failure_report>(failure_report{
-        self->options.on_failure, name_of(root), root.spawned_});
-  }
-  if (root.extra_ != nullptr) {
-    // Once told, the listener may be gone.
-    if (auto* listener = root.extra_->listener.exchange(nullptr))
-      listener->finished(*listener, failed);
+      failed->report = std::make_shared<failure_report>(
+        failure_report{self->options.on_failure, name_of(root), root.spawned_});
   }
   self->unlink(root);
   root.intrusive_ptr_release_impl(); // last_release(), unless CAF holds it too
@@ -183,9 +185,15 @@ void engine::last_release(task_frame& root) noexcept {
   auto& home = *root.engine_;
   auto& shard = home.shard_of(root);
   auto* const failed = root.failure();
+  auto* const listener
+    = root.extra_ == nullptr
+        ? nullptr
+        : root.extra_->listener.load(std::memory_order_relaxed);
   // The block outlives the frame until the result has been announced.
   block.references.fetch_add(1, std::memory_order_relaxed);
   root.self_handle().destroy(); // the parameters go
+  if (listener != nullptr)
+    listener->finished(*listener, failed); // it may be gone now
   auto* const joiner = block.end(failed);
   release(block);
   if (joiner != nullptr)
@@ -205,6 +213,7 @@ void engine::destroy(task_frame& root) noexcept {
     awaiter.child_ = nullptr;
     address = parent;
   }
+  root.resume_point_ = nullptr; // it has not failed
   root.intrusive_ptr_release_impl();
 }
 

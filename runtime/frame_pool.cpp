@@ -19,11 +19,11 @@ namespace {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr bool pooled = false;
 #elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#  if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 constexpr bool pooled = false;
-#else
+#  else
 constexpr bool pooled = true;
-#endif
+#  endif
 #else
 constexpr bool pooled = true;
 #endif

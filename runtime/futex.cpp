@@ -13,8 +13,8 @@ namespace {
 
 static_assert(sizeof(std::atomic<std::uint32_t>) == sizeof(std::uint32_t));
 
-long futex(std::atomic<std::uint32_t>& word, int operation,
-           std::uint32_t value, const timespec* timeout) noexcept {
+long futex(std::atomic<std::uint32_t>& word, int operation, std::uint32_t value,
+           const timespec* timeout) noexcept {
   return syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word),
                  operation | FUTEX_PRIVATE_FLAG, value, timeout, nullptr,
                  FUTEX_BITSET_MATCH_ANY);
@@ -27,15 +27,15 @@ void futex_wait(std::atomic<std::uint32_t>& word,
   futex(word, FUTEX_WAIT_BITSET, expected, nullptr);
 }
 
-bool futex_wait_until(
-  std::atomic<std::uint32_t>& word, std::uint32_t expected,
-  std::chrono::steady_clock::time_point deadline) noexcept {
+bool futex_wait_until(std::atomic<std::uint32_t>& word, std::uint32_t expected,
+                      std::chrono::steady_clock::time_point deadline) noexcept {
   using namespace std::chrono;
   auto since_boot = duration_cast<nanoseconds>(deadline.time_since_epoch());
   if (since_boot.count() <= 0)
     return false;
   timespec absolute{};
-  absolute.tv_sec = static_cast<std::time_t>(since_boot.count() / 1'000'000'000);
+  absolute.tv_sec
+    = static_cast<std::time_t>(since_boot.count() / 1'000'000'000);
   absolute.tv_nsec = static_cast<long>(since_boot.count() % 1'000'000'000);
   // FUTEX_WAIT_BITSET takes an absolute CLOCK_MONOTONIC time, which is what
   // steady_clock counts.

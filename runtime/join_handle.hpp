@@ -19,7 +19,9 @@ namespace detail {
 class LEVADA_API join_wait : public side_wait {
 public:
   join_wait(task_block& block, std::source_location line) noexcept
-      : side_wait{&join_wait::cancel_wait}, block_(block), line_(line) {
+      : side_wait{&join_wait::cancel_wait},
+        block_(block),
+        line_(line) {
   }
   join_wait(const join_wait&) = delete;
   join_wait& operator=(const join_wait&) = delete;
@@ -61,7 +63,8 @@ public:
   using levada_awaitable = void;
 
   join_awaiter(result_block<T>* block, std::source_location line) noexcept
-      : block_(block), wait_(*block, line) {
+      : block_(block),
+        wait_(*block, line) {
   }
   ~join_awaiter() {
     release_result_block<T>(*block_);
@@ -126,8 +129,8 @@ public:
   /// throws what it threw. Cancelling the awaiting task throws
   /// operation_cancelled and detaches. Uses the handle up; throws
   /// channel_error(invalid_argument) when it was used up before.
-  detail::join_awaiter<T>
-  join(std::source_location line = std::source_location::current()) {
+  detail::join_awaiter<T> join(std::source_location line
+                               = std::source_location::current()) {
     return {take("join"), line};
   }
 

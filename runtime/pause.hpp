@@ -12,8 +12,9 @@
 namespace levada {
 namespace detail {
 
-class LEVADA_API [[nodiscard("co_await it")]] sleep_awaiter : public side_wait,
-                                                   public timer_node {
+class LEVADA_API [[nodiscard("co_await it")]] sleep_awaiter
+    : public side_wait,
+      public timer_node {
 public:
   using levada_awaitable = void;
 
@@ -84,16 +85,16 @@ private:
 /// negative: goes on at once. Cancelling the task throws operation_cancelled.
 /// Cost: one timer, O(log n).
 template <class Rep, class Period>
-detail::sleep_awaiter
-sleep_for(std::chrono::duration<Rep, Period> length,
-          std::source_location line = std::source_location::current()) {
+detail::sleep_awaiter sleep_for(std::chrono::duration<Rep, Period> length,
+                                std::source_location line
+                                = std::source_location::current()) {
   return {to_duration(length), line};
 }
 
 /// As sleep_for, until a point in time.
-inline detail::sleep_awaiter
-sleep_until(time_point until,
-            std::source_location line = std::source_location::current()) {
+inline detail::sleep_awaiter sleep_until(time_point until,
+                                         std::source_location line
+                                         = std::source_location::current()) {
   return {until, line};
 }
 

@@ -7,7 +7,8 @@ namespace levada {
 namespace detail {
 
 scope_state::scope_state(engine& home) noexcept
-    : finish_listener{&scope_state::child_finished}, home(home) {
+    : finish_listener{&scope_state::child_finished, &scope_state::is_cancelled},
+      home(home) {
 }
 
 void scope_state::release() noexcept {
@@ -32,11 +33,12 @@ void scope_state::child_finished(finish_listener& base,
   {
     std::lock_guard guard{self.mutex_};
     // (a child that was told to stop waiting has a failure, but no report)
-    if (failed != nullptr && failed->report != nullptr
-        && !self.abandoned_) {
+    if (failed != nullptr && failed->report != nullptr && !self.abandoned_) {
       first_error = self.error_ == nullptr;
-      if (first_error)
+      if (first_error) {
         self.error_ = failed->error;
+        self.report_ = std::move(failed->report);
+      }
       failed->report = nullptr; // join() tells of it
     }
     if (--self.running_ == 0 && self.joiner_ != nullptr)
@@ -46,6 +48,12 @@ void scope_state::child_finished(finish_listener& base,
     self.cancel();
   wakes.fire();
   self.release();
+}
+
+bool scope_state::is_cancelled(finish_listener& base) noexcept {
+  auto& self = static_cast<scope_state&>(base);
+  std::lock_guard guard{self.mutex_};
+  return self.cancelled_;
 }
 
 void scope_state::cancel() {
@@ -62,13 +70,19 @@ void scope_state::cancel() {
 
 void scope_state::abandon() noexcept {
   bool running = false;
+  std::exception_ptr error;
+  std::shared_ptr<const failure_report> report;
   {
     std::lock_guard guard{mutex_};
     abandoned_ = true;
     running = running_ != 0;
+    error.swap(error_);
+    report.swap(report_);
   }
   if (running)
     cancel();
+  if (report != nullptr)
+    report->handler({error, report->task, report->spawned});
   release();
 }
 
@@ -96,6 +110,7 @@ void scope_state::check() {
   {
     std::lock_guard guard{mutex_};
     error.swap(error_);
+    report_ = nullptr;
   }
   if (error)
     std::rethrow_exception(std::move(error));
@@ -133,8 +148,8 @@ bool scope_join::cancel_wait(side_wait& base, errc why) noexcept {
 } // namespace detail
 
 scope::scope()
-    : state_(
-      new detail::scope_state{detail::require_current_engine("levada::scope")}) {
+    : state_(new detail::scope_state{
+        detail::require_current_engine("levada::scope")}) {
 }
 
 scope::scope(const runtime& home)

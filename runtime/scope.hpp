@@ -14,6 +14,7 @@
 #include <atomic>
 #include <coroutine>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <source_location>
 #include <stop_token>
@@ -54,7 +55,9 @@ public:
 
 private:
   ~scope_state() = default;
-  static void child_finished(finish_listener& self, task_failure* failed) noexcept;
+  static void child_finished(finish_listener& self,
+                             task_failure* failed) noexcept;
+  static bool is_cancelled(finish_listener& self) noexcept;
 
   std::atomic<std::uint32_t> references_{1};
   /// Guards everything below.
@@ -62,6 +65,8 @@ private:
   std::size_t running_ = 0;
   std::exception_ptr error_;
   waiter* joiner_ = nullptr;
+  /// Whom to tell about `error_` when nobody joins.
+  std::shared_ptr<const failure_report> report_;
   bool cancelled_ = false;
   /// The scope went without joining: errors are reported as for any task.
   bool abandoned_ = false;
@@ -72,7 +77,9 @@ public:
   using levada_awaitable = void;
 
   scope_join(scope_state& state, std::source_location line) noexcept
-      : side_wait{&scope_join::cancel_wait}, state_(state), line_(line) {
+      : side_wait{&scope_join::cancel_wait},
+        state_(state),
+        line_(line) {
   }
 
   bool await_ready() const noexcept {
@@ -116,8 +123,8 @@ public:
   /// `co_await s.join()`: waits until every child has ended; throws the first
   /// error one of them ended with. When the awaiting task is cancelled, throws
   /// operation_cancelled. May be called again after more spawns.
-  detail::scope_join
-  join(std::source_location line = std::source_location::current()) {
+  detail::scope_join join(std::source_location line
+                          = std::source_location::current()) {
     return {*state_, line};
   }
 

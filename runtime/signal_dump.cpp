@@ -4,6 +4,7 @@
 // there exactly while some runtime wants them, and the handler that was
 // installed before comes back afterwards.
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
@@ -25,12 +26,16 @@ namespace levada::detail {
 namespace {
 
 /// What the signal handler may touch.
-int event_descriptor = -1;
+std::atomic<int> event_descriptor = -1;
+
+void ring(int descriptor) noexcept {
+  const std::uint64_t one = 1;
+  (void)!write(descriptor, &one, sizeof one);
+}
 
 void on_signal(int) {
   const int before = errno;
-  const std::uint64_t one = 1;
-  (void)!write(event_descriptor, &one, sizeof one);
+  ring(event_descriptor);
   errno = before;
 }
 
@@ -50,44 +55,48 @@ public:
 
   void remove(engine& which) noexcept {
     std::thread finished;
+    int descriptor = -1;
     {
       std::lock_guard guard{mutex_};
       std::erase(engines_, &which);
       if (engines_.empty() && thread_.joinable()) {
         sigaction(SIGUSR1, &before_, nullptr);
-        on_signal(0); // wakes the thread, which finds nobody to print for
+        descriptor = event_descriptor.exchange(-1);
         finished.swap(thread_);
       }
     }
     if (finished.joinable()) {
+      ring(descriptor); // wakes the thread, which finds that it is to end
       finished.join();
-      close(event_descriptor);
-      event_descriptor = -1;
+      close(descriptor);
     }
   }
 
 private:
   void start() {
-    event_descriptor = eventfd(0, EFD_CLOEXEC);
-    if (event_descriptor < 0)
+    const int descriptor = eventfd(0, EFD_CLOEXEC);
+    if (descriptor < 0)
       throw std::system_error(errno, std::generic_category(),
                               "dump_on_sigusr1: eventfd");
-    thread_ = std::thread{[this] { run(); }};
-    struct sigaction action {};
+    thread_ = std::thread{[this, descriptor] { run(descriptor); }};
+    event_descriptor = descriptor;
+    struct sigaction action{};
     action.sa_handler = on_signal;
     action.sa_flags = SA_RESTART;
     sigaction(SIGUSR1, &action, &before_);
   }
 
-  void run() {
+  void run(int descriptor) {
     std::uint64_t count = 0;
     for (;;) {
-      if (read(event_descriptor, &count, sizeof count) < 0 && errno == EINTR)
+      if (read(descriptor, &count, sizeof count) < 0 && errno == EINTR)
         continue;
       std::ostringstream out;
       {
         std::lock_guard guard{mutex_};
-        if (engines_.empty())
+        // Another descriptor: this thread was told to end, and the next one
+        // has begun already.
+        if (event_descriptor != descriptor)
           return;
         for (auto* each : engines_)
           dump(*each, out);
@@ -99,7 +108,7 @@ private:
   std::mutex mutex_;
   std::vector<engine*> engines_;
   std::thread thread_;
-  struct sigaction before_ {};
+  struct sigaction before_{};
 };
 
 } // namespace

@@ -29,9 +29,8 @@ engine& require_current_engine(const char* operation) {
 
 bool join_wait::suspend(task_frame& root, std::coroutine_handle<> leaf) {
   root_ = &root;
-  const bool parked
-    = root.park_aside(leaf, wait_reason::join, *this, &join_wait::publish,
-                      line_);
+  const bool parked = root.park_aside(leaf, wait_reason::join, *this,
+                                      &join_wait::publish, line_);
   if (!parked && !block_.done())
     cancelled_ = root.cancel_code();
   return parked;

@@ -32,7 +32,8 @@ template <class T>
 struct is_task<task<T>> : std::true_type {};
 
 template <class F, class... Args>
-using spawned_result = std::invoke_result_t<std::decay_t<F>&, std::decay_t<Args>...>;
+using spawned_result
+  = std::invoke_result_t<std::decay_t<F>&, std::decay_t<Args>...>;
 
 template <class R>
 struct task_value {
@@ -52,7 +53,8 @@ struct keeps_own_arguments<R (*)(Params...)>
     : std::bool_constant<(!std::is_reference_v<Params> && ...)> {};
 template <class F>
   requires std::is_empty_v<F> && requires { &F::operator(); }
-struct keeps_own_arguments<F> : keeps_own_arguments<decltype(&F::operator())> {};
+struct keeps_own_arguments<F> : keeps_own_arguments<decltype(&F::operator())> {
+};
 template <class F, class R, class... Params>
 struct keeps_own_arguments<R (F::*)(Params...) const>
     : std::bool_constant<(!std::is_reference_v<Params> && ...)> {};
@@ -119,9 +121,8 @@ template <class Self>
 class spawning {
 public:
   template <class T>
-  join_handle<T>
-  spawn(task<T> work,
-        std::source_location at = std::source_location::current()) const {
+  join_handle<T> spawn(task<T> work, std::source_location at
+                                     = std::source_location::current()) const {
     return begin(std::move(work), at, nullptr);
   }
 
@@ -218,8 +219,9 @@ public:
 
   template <class F, class A>
     requires(!std::same_as<std::decay_t<F>, task_options>)
-  auto operator()(F&& f, A&& a, std::source_location at
-                                = std::source_location::current()) const {
+  auto operator()(F&& f, A&& a,
+                  std::source_location at
+                  = std::source_location::current()) const {
     return this->spawn(std::forward<F>(f), std::forward<A>(a), at);
   }
 

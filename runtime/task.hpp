@@ -30,8 +30,9 @@ struct task_access;
 /// Where a task's result is kept when its frame is gone.
 template <class T>
 struct result_block : task_block {
-  static_assert(alignof(T) <= 16, "a task cannot return an over-aligned type: "
-                                  "return a std::unique_ptr to it");
+  static_assert(alignof(T) <= 16,
+                "a task cannot return an over-aligned type: "
+                "return a std::unique_ptr to it");
   alignas(T) std::byte storage[sizeof(T)];
 
   T& value() noexcept {
@@ -72,9 +73,8 @@ void release_result_block(task_block& base) noexcept {
 
 /// What `co_await` may be applied to inside a task.
 template <class A>
-concept task_awaitable = requires {
-  typename std::remove_cvref_t<A>::levada_awaitable;
-};
+concept task_awaitable
+  = requires { typename std::remove_cvref_t<A>::levada_awaitable; };
 
 /// Passes an awaiter through await_transform. (g++ 12 copies what comes out of
 /// it as a reference, and awaiters have fixed addresses.)
@@ -176,8 +176,8 @@ private:
 template <class T>
 class task_promise final : public task_promise_base<T> {
 public:
-  explicit task_promise(
-    std::source_location code = std::source_location::current()) noexcept
+  explicit task_promise(std::source_location code
+                        = std::source_location::current()) noexcept
       : task_promise_base<T>(code) {
   }
 
@@ -203,8 +203,8 @@ private:
 template <>
 class task_promise<void> final : public task_promise_base<void> {
 public:
-  explicit task_promise(
-    std::source_location code = std::source_location::current()) noexcept
+  explicit task_promise(std::source_location code
+                        = std::source_location::current()) noexcept
       : task_promise_base<void>(code) {
   }
 
@@ -296,8 +296,9 @@ public:
 
   detail::task_awaiter<T> operator co_await() && {
     if (!handle_)
-      throw_error(make_error_code(errc::invalid_argument),
-                  "co_await of an empty task: it was moved from, or never made");
+      throw_error(
+        make_error_code(errc::invalid_argument),
+        "co_await of an empty task: it was moved from, or never made");
     return detail::task_awaiter<T>{std::exchange(handle_, {})};
   }
 

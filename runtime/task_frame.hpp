@@ -118,9 +118,11 @@ struct side_wait {
 
 /// Told when a root ends; scope is one.
 struct finish_listener {
-  /// Called on the worker, when the frame's locals are gone and before its
-  /// parameters go.
+  /// Called on the worker when the frame is gone, its parameters included, or
+  /// when the task could not be started.
   void (*finished)(finish_listener& self, task_failure* failed) noexcept;
+  /// True when tasks that start now are to be cancelled.
+  bool (*cancelled)(finish_listener& self) noexcept;
 };
 
 class LEVADA_API task_frame : public caf::resumable, public waiter {
@@ -219,7 +221,9 @@ public:
 
 protected:
   explicit task_frame(std::source_location code) noexcept
-      : waiter(party::task), line_(code), code_(code) {
+      : waiter(party::task),
+        line_(code),
+        code_(code) {
   }
   ~task_frame() override;
 
@@ -238,6 +242,15 @@ protected:
 
 private:
   friend class engine;
+
+  struct live_links {
+    task_frame* previous;
+    task_frame* next;
+  };
+  struct way_back {
+    void* parent;
+    task_awaiter_base* awaiter;
+  };
 
   static wait_reason reason_in(std::uint64_t wait) noexcept {
     return static_cast<wait_reason>(wait >> 56);
@@ -283,14 +296,8 @@ private:
   std::source_location spawned_{};
   /// A root's place in the live list / a nested coroutine's way back.
   union {
-    struct {
-      task_frame* previous;
-      task_frame* next;
-    } live_;
-    struct {
-      void* parent;
-      task_awaiter_base* awaiter;
-    } nested_{};
+    live_links live_;
+    way_back nested_{};
   };
   /// Name and listener, when it has any. Roots only.
   task_extra* extra_ = nullptr;

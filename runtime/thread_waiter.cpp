@@ -36,8 +36,7 @@ void thread_waiter::wait() noexcept {
   if (spin())
     return;
   std::uint32_t none = 0;
-  if (!word_.compare_exchange_strong(none, sleeping,
-                                     std::memory_order_acquire))
+  if (!word_.compare_exchange_strong(none, sleeping, std::memory_order_acquire))
     return;
   while (word_.load(std::memory_order_acquire) == sleeping)
     futex_wait(word_, sleeping);
@@ -47,15 +46,13 @@ bool thread_waiter::wait_until(time_point deadline) noexcept {
   if (spin())
     return true;
   std::uint32_t none = 0;
-  if (!word_.compare_exchange_strong(none, sleeping,
-                                     std::memory_order_acquire))
+  if (!word_.compare_exchange_strong(none, sleeping, std::memory_order_acquire))
     return true;
   while (word_.load(std::memory_order_acquire) == sleeping) {
     if (futex_wait_until(word_, sleeping, deadline))
       continue;
     std::uint32_t asleep = sleeping;
-    return !word_.compare_exchange_strong(asleep, 0,
-                                          std::memory_order_acquire);
+    return !word_.compare_exchange_strong(asleep, 0, std::memory_order_acquire);
   }
   return true;
 }

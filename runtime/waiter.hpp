@@ -19,18 +19,18 @@ namespace levada {
 
 /// What a parked party waits for; what `dump()` prints. Only ever grows.
 enum class wait_reason : std::uint8_t {
-  nothing,      ///< running, or queued to run
-  receive,      ///< a value from a channel
-  send,         ///< room in a channel, or a receiver
-  receipt,      ///< the receipt of one sent value
-  ready,        ///< a channel that has something to receive
-  closing,      ///< the closing of a channel
-  select,       ///< one of several cases
-  set,          ///< any member of a select_set
-  sleep,        ///< a point in time
-  join,         ///< the end of a task or of a scope's children
-  blocking,     ///< a function on a blocking thread
-  forever,      ///< a nil channel: only cancelling ends this
+  nothing,  ///< running, or queued to run
+  receive,  ///< a value from a channel
+  send,     ///< room in a channel, or a receiver
+  receipt,  ///< the receipt of one sent value
+  ready,    ///< a channel that has something to receive
+  closing,  ///< the closing of a channel
+  select,   ///< one of several cases
+  set,      ///< any member of a select_set
+  sleep,    ///< a point in time
+  join,     ///< the end of a task or of a scope's children
+  blocking, ///< a function on a blocking thread
+  forever,  ///< a nil channel: only cancelling ends this
 };
 
 /// The word `dump()` prints for `reason`.

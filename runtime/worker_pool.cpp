@@ -73,8 +73,7 @@ void worker_pool::push_back(worker& self, job ready) noexcept {
   // acquire: pairs with the thieves' head updates, so that the slot is free
   const auto head = self.head.load(std::memory_order_acquire);
   if (tail - head < worker::ring_size) {
-    self.ring[tail % worker::ring_size].store(ready,
-                                              std::memory_order_relaxed);
+    self.ring[tail % worker::ring_size].store(ready, std::memory_order_relaxed);
     // seq_cst: publishes the slot, and orders before the look at idle_count_
     // in notify() (see park())
     self.tail.store(tail + 1, std::memory_order_seq_cst);
@@ -129,9 +128,8 @@ job worker_pool::pop_ring(worker& self) noexcept {
     const job found
       = self.ring[head % worker::ring_size].load(std::memory_order_relaxed);
     // acq_rel: pairs with thieves doing the same
-    if (self.head.compare_exchange_weak(head, head + 1,
-                                        std::memory_order_acq_rel,
-                                        std::memory_order_acquire))
+    if (self.head.compare_exchange_weak(
+          head, head + 1, std::memory_order_acq_rel, std::memory_order_acquire))
       return found;
   }
 }
@@ -145,8 +143,8 @@ job worker_pool::take_global(worker& self) noexcept {
     return 0;
   const job first = global_[global_first_++];
   // A fair share moves to the ring, so that the lock is taken once for many.
-  auto share = std::min<std::size_t>(available / workers_.size(),
-                                     worker::ring_size / 2);
+  auto share
+    = std::min<std::size_t>(available / workers_.size(), worker::ring_size / 2);
   auto tail = self.tail.load(std::memory_order_relaxed);
   const auto head = self.head.load(std::memory_order_acquire);
   share = std::min<std::size_t>(share, worker::ring_size - (tail - head));
@@ -164,8 +162,7 @@ job worker_pool::take_global(worker& self) noexcept {
                   global_.begin() + static_cast<std::ptrdiff_t>(global_first_));
     global_first_ = 0;
   }
-  global_size_.store(global_.size() - global_first_,
-                     std::memory_order_seq_cst);
+  global_size_.store(global_.size() - global_first_, std::memory_order_seq_cst);
   return first;
 }
 
@@ -183,8 +180,7 @@ void worker_pool::spill(worker& self, job extra) noexcept {
   global_.insert(global_.end(), moved.begin(),
                  moved.begin() + static_cast<std::ptrdiff_t>(count));
   global_.push_back(extra);
-  global_size_.store(global_.size() - global_first_,
-                     std::memory_order_seq_cst);
+  global_size_.store(global_.size() - global_first_, std::memory_order_seq_cst);
 }
 
 job worker_pool::steal_from(worker& self, worker& victim) noexcept {
@@ -347,8 +343,8 @@ job worker_pool::park(worker& self) {
   // Anyone who pushed before seeing us idle is seen here.
   if (anything_queued() && remove_idle(self))
     return 0;
-  const bool last = idle_count_.load(std::memory_order_seq_cst)
-                    == workers_.size();
+  const bool last
+    = idle_count_.load(std::memory_order_seq_cst) == workers_.size();
   bool asked = !(last && on_quiet.call != nullptr);
   const auto quiet_since = dispatches();
   bool expected = false;

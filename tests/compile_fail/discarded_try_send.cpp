@@ -1,0 +1,11 @@
+// A result that may hold the value back must not be dropped unseen.
+// expect: nodiscard
+#include <levada/channels/channel.hpp>
+
+void use(const levada::sender<int>& tx) {
+#ifdef MUST_FAIL
+  tx.try_send(1);
+#else
+  static_cast<void>(tx.try_send(1));
+#endif
+}

@@ -1,0 +1,396 @@
+#include <catch.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <numeric>
+#include <thread>
+#include <vector>
+
+#include <levada/runtime/worker_pool.hpp>
+
+#include "support.hpp"
+
+using levada::detail::engine;
+using levada::detail::job;
+using levada::detail::worker;
+using levada::detail::worker_pool;
+
+namespace {
+
+/// A thread becomes a worker for good when it enlists, so each test does it on
+/// one of its own.
+template <class Body>
+void on_own_thread(Body body) {
+  std::thread{body}.join();
+}
+
+std::vector<job> numbers(job first, job last) {
+  std::vector<job> result(last - first + 1);
+  std::iota(result.begin(), result.end(), first);
+  return result;
+}
+
+std::vector<job> take(worker_pool& pool, worker& self, std::size_t count) {
+  std::vector<job> result;
+  while (result.size() < count)
+    result.push_back(pool.next(self));
+  return result;
+}
+
+/// Threads that run every job they get, until each of them gets a `stop`.
+class crew {
+public:
+  static constexpr job stop = UINTPTR_MAX;
+
+  template <class Run>
+  crew(worker_pool& pool, Run run) : pool_(pool) {
+    for (std::size_t i = 0; i < pool.size(); ++i)
+      threads_.emplace_back([&pool, run] {
+        auto& self = pool.enlist();
+        for (job next = pool.next(self); next != stop; next = pool.next(self))
+          run(self, next);
+      });
+  }
+
+  ~crew() {
+    for (std::size_t i = 0; i < threads_.size(); ++i)
+      pool_.push_global(stop);
+    for (auto& each : threads_)
+      each.join();
+  }
+
+private:
+  worker_pool& pool_;
+  std::vector<std::thread> threads_;
+};
+
+} // namespace
+
+TEST_CASE("jobs pushed to the back run in that order") {
+  std::vector<job> order;
+  on_own_thread([&] {
+    worker_pool pool{1};
+    auto& self = pool.enlist();
+    for (job each = 1; each <= 100; ++each)
+      pool.push_back(self, each);
+    order = take(pool, self, 100);
+  });
+  CHECK(order == numbers(1, 100));
+}
+
+TEST_CASE("jobs pushed from outside run in that order") {
+  std::vector<job> order;
+  on_own_thread([&] {
+    worker_pool pool{1};
+    auto& self = pool.enlist();
+    for (job each = 1; each < worker_pool::turn; ++each)
+      pool.push_global(each);
+    order = take(pool, self, worker_pool::turn - 1);
+  });
+  CHECK(order == numbers(1, worker_pool::turn - 1));
+}
+
+TEST_CASE("the job pushed next runs first, and the one it displaces last") {
+  std::vector<job> order;
+  on_own_thread([&] {
+    worker_pool pool{1};
+    auto& self = pool.enlist();
+    pool.push_back(self, 1);
+    pool.push_next(self, 2);
+    pool.push_next(self, 3);
+    order = take(pool, self, 3);
+  });
+  CHECK(order == std::vector<job>{3, 1, 2});
+}
+
+TEST_CASE("two jobs that wake each other let a bystander in the ring run") {
+  std::size_t rounds = 0;
+  on_own_thread([&] {
+    worker_pool pool{1};
+    auto& self = pool.enlist();
+    pool.push_back(self, 7);
+    pool.push_next(self, 1);
+    for (job next = pool.next(self); next != 7; next = pool.next(self)) {
+      pool.push_next(self, next == 1 ? 2 : 1);
+      if (++rounds == 10 * worker_pool::turn)
+        return;
+    }
+  });
+  CHECK(rounds <= worker_pool::turn);
+}
+
+TEST_CASE("two jobs that wake each other let a bystander from outside run") {
+  std::size_t rounds = 0;
+  on_own_thread([&] {
+    worker_pool pool{1};
+    auto& self = pool.enlist();
+    pool.push_next(self, 1);
+    pool.next(self);
+    pool.push_global(7);
+    pool.push_next(self, 2);
+    for (job next = pool.next(self); next != 7; next = pool.next(self)) {
+      pool.push_next(self, next == 1 ? 2 : 1);
+      if (++rounds == 1000)
+        return;
+    }
+  });
+  CHECK(rounds <= worker_pool::turn);
+}
+
+TEST_CASE("a ring that never runs dry does not starve jobs from outside") {
+  std::size_t rounds = 0;
+  on_own_thread([&] {
+    worker_pool pool{1};
+    auto& self = pool.enlist();
+    for (job each = 1; each <= 10; ++each)
+      pool.push_back(self, each);
+    pool.next(self);
+    pool.push_back(self, 1);
+    pool.push_global(77);
+    for (job next = pool.next(self); next != 77; next = pool.next(self)) {
+      pool.push_back(self, next);
+      if (++rounds == 1000)
+        return;
+    }
+  });
+  CHECK(rounds <= worker_pool::turn);
+}
+
+TEST_CASE("more jobs than the ring holds spill over; each runs once") {
+  constexpr job count = 10 * worker::ring_size + 17;
+  std::vector<job> order;
+  on_own_thread([&] {
+    worker_pool pool{1};
+    auto& self = pool.enlist();
+    for (job each = 1; each <= count; ++each)
+      pool.push_back(self, each);
+    order = take(pool, self, count);
+  });
+  std::sort(order.begin(), order.end());
+  CHECK(order == numbers(1, count));
+}
+
+TEST_CASE("the job that made the ring overflow is not lost") {
+  std::vector<job> order;
+  on_own_thread([&] {
+    worker_pool pool{1};
+    auto& self = pool.enlist();
+    for (job each = 1; each <= worker::ring_size; ++each)
+      pool.push_back(self, each);
+    pool.push_next(self, 1001);
+    pool.push_next(self, 1002); // displaces 1001 into the full ring
+    order = take(pool, self, worker::ring_size + 2);
+  });
+  CHECK(std::count(order.begin(), order.end(), job{1001}) == 1);
+  CHECK(std::count(order.begin(), order.end(), job{1002}) == 1);
+}
+
+TEST_CASE("a worker without work takes half of another's ring, oldest first") {
+  std::vector<job> thief_ran;
+  std::vector<job> owner_ran;
+  on_own_thread([&] {
+    worker_pool pool{2};
+    auto& owner = pool.enlist();
+    auto& thief = pool.enlist();
+    for (job each = 1; each <= 10; ++each)
+      pool.push_back(owner, each);
+    thief_ran = take(pool, thief, 5);
+    owner_ran = take(pool, owner, 5);
+  });
+  CHECK(thief_ran == numbers(1, 5));
+  CHECK(owner_ran == numbers(6, 10));
+}
+
+TEST_CASE("the only job in another's ring can be stolen") {
+  job stolen = 0;
+  on_own_thread([&] {
+    worker_pool pool{2};
+    auto& owner = pool.enlist();
+    auto& thief = pool.enlist();
+    pool.push_back(owner, 9);
+    stolen = pool.next(thief);
+  });
+  CHECK(stolen == 9);
+}
+
+TEST_CASE("a worker takes its share of the global queue and leaves the rest") {
+  std::vector<job> first_ran;
+  std::vector<job> second_ran;
+  on_own_thread([&] {
+    worker_pool pool{2};
+    auto& first = pool.enlist();
+    auto& second = pool.enlist();
+    for (job each = 1; each <= 100; ++each)
+      pool.push_global(each);
+    first_ran.push_back(pool.next(first));
+    second_ran.push_back(pool.next(second));
+  });
+  CHECK(first_ran == std::vector<job>{1});
+  REQUIRE(second_ran.size() == 1);
+  // Neither the next one (a share moved over) nor the last (something stayed).
+  CHECK(second_ran.front() > 2);
+  CHECK(second_ran.front() < 100);
+}
+
+TEST_CASE("a job woken by a worker that does not dispatch is taken over") {
+  job taken = 0;
+  on_own_thread([&] {
+    worker_pool pool{2};
+    auto& stuck = pool.enlist();
+    auto& idle = pool.enlist();
+    pool.push_next(stuck, 5);
+    taken = pool.next(idle);
+  });
+  CHECK(taken == 5);
+}
+
+TEST_CASE("a job woken while another worker sleeps already is taken over") {
+  std::atomic<job> taken{0};
+  on_own_thread([&] {
+    worker_pool pool{2};
+    auto& stuck = pool.enlist();
+    std::thread idle{[&] { taken = pool.next(pool.enlist()); }};
+    // It may watch, be about to, or sleep for good: all must work.
+    std::this_thread::yield();
+    pool.push_next(stuck, 5);
+    idle.join();
+  });
+  CHECK(taken == 5);
+}
+
+TEST_CASE("two stuck workers at once are both relieved while others are idle") {
+  // Two jobs each wake a partner and go on only when both partners have run,
+  // and the partners wait for each other as well: four threads are needed.
+  bool relieved = true;
+  for (int round = 0; round < 50 && relieved; ++round) {
+    worker_pool pool{4};
+    std::atomic<bool> give_up{false};
+    std::atomic<int> partners{0};
+    std::atomic<int> finished{0};
+    crew workers{pool, [&](worker& self, job next) {
+                   if (next <= 2)
+                     pool.push_next(self, next + 2);
+                   else
+                     ++partners;
+                   while (partners < 2 && !give_up)
+                     std::this_thread::yield();
+                   ++finished;
+                 }};
+    // Half of the rounds begin with sleepers, the others with newcomers.
+    if (round % 2 == 0)
+      relieved = test::eventually([&] { return pool.quiet(); });
+    pool.push_global(1);
+    pool.push_global(2);
+    const auto begun = std::chrono::steady_clock::now();
+    while (finished < 4) {
+      std::this_thread::sleep_for(std::chrono::microseconds{200});
+      if (std::chrono::steady_clock::now() - begun > std::chrono::seconds{30}) {
+        relieved = false;
+        give_up = true;
+      }
+    }
+  }
+  CHECK(relieved);
+}
+
+TEST_CASE("the queues can be emptied when the workers are gone") {
+  std::vector<job> left;
+  on_own_thread([&] {
+    worker_pool pool{2};
+    auto& first = pool.enlist();
+    auto& second = pool.enlist();
+    pool.push_next(first, 1);
+    pool.push_back(first, 2);
+    pool.push_back(second, 3);
+    pool.push_global(4);
+    while (const job each = pool.take_any())
+      left.push_back(each);
+  });
+  std::sort(left.begin(), left.end());
+  CHECK(left == numbers(1, 4));
+}
+
+TEST_CASE("a pool is quiet when all sleep and nothing is queued, and wakes") {
+  worker_pool pool{2};
+  std::atomic<int> ran{0};
+  const crew workers{pool, [&](worker&, job) { ++ran; }};
+  REQUIRE(test::eventually([&] { return pool.quiet(); }));
+  const auto before = pool.dispatches();
+  pool.push_global(2);
+  CHECK(test::eventually([&] { return ran == 1; }));
+  CHECK(test::eventually([&] { return pool.quiet(); }));
+  CHECK(pool.dispatches() == before + 1);
+}
+
+TEST_CASE("whoever falls asleep last reports the quiet, once per quiet time") {
+  struct listener {
+    std::atomic<int> calls{0};
+  } told;
+  worker_pool pool{2};
+  pool.on_quiet.call
+    = [](engine& which) { ++reinterpret_cast<listener&>(which).calls; };
+  pool.on_quiet.argument = reinterpret_cast<engine*>(&told);
+  pool.on_quiet.after = std::chrono::milliseconds{1};
+  std::atomic<int> ran{0};
+  const crew workers{pool, [&](worker&, job) { ++ran; }};
+  CHECK(test::eventually([&] { return told.calls == 1; }));
+  pool.push_global(2);
+  CHECK(test::eventually([&] { return ran == 1 && told.calls == 2; }));
+}
+
+TEST_CASE("no wake is lost between a push and a worker falling asleep",
+          "[stress]") {
+  worker_pool pool{2};
+  std::atomic<std::uint32_t> ran{0};
+  const crew workers{pool, [&](worker&, job) {
+                       ran.fetch_add(1);
+                       ran.notify_one();
+                     }};
+  for (std::uint32_t round = 0; round < 100'000; ++round) {
+    pool.push_global(2);
+    ran.wait(round); // for ever, if the wake was lost
+  }
+  CHECK(ran == 100'000);
+}
+
+TEST_CASE("every job pushed from inside and outside runs exactly once",
+          "[stress]") {
+  constexpr job pushers = 4;
+  constexpr job each_pushes = 20'000;
+  // A job from outside pushes three more: to the front, behind, and around.
+  constexpr job family = 4;
+  constexpr job count = pushers * each_pushes * family;
+  for (const std::size_t size : {1U, 2U, 5U}) {
+    std::vector<std::atomic<std::uint8_t>> runs(count + 1);
+    std::atomic<job> ran{0};
+    {
+      worker_pool pool{size};
+      const crew workers{pool, [&](worker& self, job next) {
+                           runs[next].fetch_add(1);
+                           if (next % family == 1) {
+                             pool.push_next(self, next + 1);
+                             pool.push_back(self, next + 2);
+                             pool.push_global(next + 3);
+                           }
+                           if (ran.fetch_add(1) + 1 == count)
+                             ran.notify_one();
+                         }};
+      std::vector<std::thread> outside;
+      for (job pusher = 0; pusher < pushers; ++pusher)
+        outside.emplace_back([&, pusher] {
+          for (job i = 0; i < each_pushes; ++i)
+            pool.push_global((pusher * each_pushes + i) * family + 1);
+        });
+      for (auto& each : outside)
+        each.join();
+      for (job seen = ran; seen != count; seen = ran)
+        ran.wait(seen);
+    }
+    CAPTURE(size);
+    CHECK(std::count_if(runs.begin() + 1, runs.end(),
+                        [](const auto& each) { return each != 1; })
+          == 0);
+  }
+}
