@@ -24,6 +24,7 @@
 #include <exception>
 #include <source_location>
 
+#include <levada/actors/cell_type.hpp>
 #include <levada/actors/close_record.hpp>
 #include <levada/actors/wait_queue.hpp>
 #include <levada/runtime/export.hpp>
@@ -49,22 +50,6 @@ class task_frame;
 class channel_directory;
 struct channel_extras;
 
-/// What the untyped code must know about the items of a channel.
-struct cell_type {
-  std::uint32_t size;
-  /// Moves the item in `from` to raw storage `to`; `from` is raw afterwards.
-  void (*relocate)(void* to, void* from) noexcept;
-  void (*destroy)(void* cell) noexcept;
-};
-
-/// A typed dead-letter hook behind an untyped face.
-class dead_letter_sink {
-public:
-  virtual ~dead_letter_sink() = default;
-  /// Consumes the item in `cell`; the storage is raw afterwards.
-  virtual void consume(void* cell, dead_letter_reason why) noexcept = 0;
-};
-
 /// What a channel is made from.
 struct channel_setup {
   const cell_type* type = nullptr;
@@ -72,35 +57,6 @@ struct channel_setup {
   std::uint32_t capacity = 0;
   overflow policy = overflow::wait;
   dead_letter_sink* sink = nullptr; ///< owned by the channel from then on
-};
-
-/// Items on their way out: destroyed, through the hook, after unlocking.
-class LEVADA_API stray_list {
-public:
-  explicit stray_list(const cell_type& type) noexcept : type_(type) {
-  }
-  stray_list(const stray_list&) = delete;
-  stray_list& operator=(const stray_list&) = delete;
-  /// Passes every item to the channel's hook, or destroys it.
-  ~stray_list() {
-    if (first_ != nullptr) [[unlikely]]
-      dispose();
-  }
-
-  /// Takes the item in `cell`, which is raw afterwards.
-  void add(void* cell, dead_letter_reason why, dead_letter_sink* sink);
-
-  bool empty() const noexcept {
-    return first_ == nullptr;
-  }
-
-private:
-  struct stray;
-  void dispose() noexcept;
-
-  const cell_type& type_;
-  stray* first_ = nullptr;
-  stray* last_ = nullptr;
 };
 
 /// A closing that somebody asks for.

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include <levada/channels/handle.hpp>
-#include <levada/channels/wait.hpp>
+#include <levada/channels/thread_wait.hpp>
 #include <levada/runtime/task.hpp>
 
 namespace levada {

@@ -2,7 +2,7 @@
 // until the channel is closed (closing).
 #pragma once
 
-#include <levada/channels/wait.hpp>
+#include <levada/channels/thread_wait.hpp>
 
 namespace levada::detail {
 

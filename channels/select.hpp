@@ -26,17 +26,15 @@
 
 #include <array>
 #include <tuple>
-#include <variant>
 
 #include <levada/channels/select_cases.hpp>
+#include <levada/channels/selected.hpp>
 
 namespace levada {
 namespace detail {
 
 template <class Sequence, class... Cases>
 class select_slots;
-template <class... Cases>
-class select_operation;
 
 template <std::size_t I, class Slot>
 struct indexed_slot {
@@ -95,79 +93,6 @@ private:
   std::array<select_case*, count> cases_{};
   select_engine::extra_cases extra_;
 };
-
-} // namespace detail
-
-/// What a select did.
-template <class... Results>
-class [[nodiscard]] selected {
-public:
-  static constexpr std::size_t npos = static_cast<std::size_t>(-1);
-
-  /// Which argument happened, counted from 0 (not counting `biased`); npos when
-  /// the wait was cancelled.
-  std::size_t index() const noexcept {
-    return result_.index() - 1; // monostate, at 0, becomes npos
-  }
-
-  bool cancelled() const noexcept {
-    return result_.index() == 0;
-  }
-
-  /// The result of case I: receive_result, send_result, timer_tick, or unit.
-  /// Throws std::bad_variant_access unless I is index().
-  template <std::size_t I>
-  auto& get() {
-    return std::get<I + 1>(result_);
-  }
-  template <std::size_t I>
-  const auto& get() const {
-    return std::get<I + 1>(result_);
-  }
-
-  /// The result if the case of this very channel end happened, else null.
-  template <class T>
-  receive_result<T>* from(const receiver<T>& rx) noexcept {
-    return find<receive_result<T>>(detail::handle_access::core(rx));
-  }
-  template <class T>
-  receive_result<T>* from(const channel<T>& ch) noexcept {
-    return from(ch.rx());
-  }
-  template <class T>
-  send_result<T>* from(const sender<T>& tx) noexcept {
-    return find<send_result<T>>(detail::handle_access::core(tx));
-  }
-  timer_tick* from(const detail::timed_source& timer) noexcept {
-    return find<timer_tick>(&timer);
-  }
-
-private:
-  template <class...>
-  friend class detail::select_operation;
-
-  selected() = default;
-
-  template <class Result>
-  Result* find(const void* source) noexcept {
-    if (source == nullptr || source != source_)
-      return nullptr;
-    return std::visit(
-      [](auto& each) -> Result* {
-        if constexpr (std::is_same_v<std::decay_t<decltype(each)>, Result>)
-          return &each;
-        else
-          return nullptr;
-      },
-      result_);
-  }
-
-  std::variant<std::monostate, Results...> result_;
-  /// The channel or timer of the case that happened.
-  const void* source_ = nullptr;
-};
-
-namespace detail {
 
 /// One select, however it is waited for.
 template <class... Cases>

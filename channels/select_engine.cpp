@@ -4,7 +4,7 @@
 #include <memory>
 #include <utility>
 
-#include <levada/channels/wait.hpp>
+#include <levada/channels/thread_wait.hpp>
 #include <levada/runtime/engine.hpp>
 
 namespace levada::detail {

@@ -19,7 +19,7 @@
 #include <levada/channels/notice.hpp>
 #include <levada/channels/permit.hpp>
 #include <levada/channels/result.hpp>
-#include <levada/channels/wait.hpp>
+#include <levada/channels/thread_wait.hpp>
 
 namespace levada {
 
