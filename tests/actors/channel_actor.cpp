@@ -13,9 +13,8 @@ std::vector<caf::error> downs(caf::scoped_actor& self,
   std::vector<caf::error> result;
   bool more = true;
   while (more)
-    self->receive(
-      [&](caf::down_msg& down) { result.push_back(down.reason); },
-      caf::after(patience) >> [&] { more = false; });
+    self->receive([&](caf::down_msg& down) { result.push_back(down.reason); },
+                  caf::after(patience) >> [&] { more = false; });
   return result;
 }
 
@@ -54,8 +53,9 @@ TEST_CASE("holding the actor keeps no end open") {
   CHECK(kept);
 }
 
-TEST_CASE("monitors are told when the channel is closed and drained, not "
-          "before") {
+TEST_CASE(
+  "monitors are told when the channel is closed and drained, not "
+  "before") {
   runtime rt{{.workers = 1}};
   caf::scoped_actor self{rt.system()};
   auto [tx, rx] = make_channel<int>(rt, {.capacity = 2});
@@ -172,8 +172,9 @@ TEST_CASE("monitors learn why: a cause, a kill, a stopped runtime") {
   }
 }
 
-TEST_CASE("an exit message closes; what is buffered stays receivable unless it "
-          "kills") {
+TEST_CASE(
+  "an exit message closes; what is buffered stays receivable unless it "
+  "kills") {
   runtime rt{{.workers = 1}};
   caf::scoped_actor self{rt.system()};
   auto [tx, rx] = make_channel<int>(rt, {.capacity = 2});
@@ -200,8 +201,8 @@ TEST_CASE("an exit message closes; what is buffered stays receivable unless it "
 
 TEST_CASE("an exit message wakes whoever is parked") {
   runtime rt{{.workers = 1}};
-  const auto reason = GENERATE(caf::exit_reason::kill,
-                               caf::exit_reason::user_shutdown);
+  const auto reason
+    = GENERATE(caf::exit_reason::kill, caf::exit_reason::user_shutdown);
   auto full = make_channel<int>(rt, {.capacity = 1});
   REQUIRE(full.tx.try_send(1));
   auto sending = rt.spawn(
@@ -225,8 +226,9 @@ TEST_CASE("an exit message wakes whoever is parked") {
   CHECK(receiving.blocking_join());
 }
 
-TEST_CASE("a linked actor that fails closes the channel; one that ends well "
-          "does not") {
+TEST_CASE(
+  "a linked actor that fails closes the channel; one that ends well "
+  "does not") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt);
   const auto channel = tx.as_actor();
@@ -269,12 +271,13 @@ TEST_CASE("linking to a channel that has ended does not hang") {
   tx.close();
   for (int i = 0; i < 20; ++i) {
     caf::scoped_actor self{rt.system()};
-    const auto linked = rt.system().spawn([channel](caf::event_based_actor* me) {
-      me->set_exit_handler([me](caf::exit_msg&) { me->quit(); });
-      me->link_to(channel);
-      me->delayed_send(me, std::chrono::milliseconds(0), caf::ok_atom::value);
-      return caf::behavior{[me](caf::ok_atom) { me->quit(); }};
-    });
+    const auto linked = rt.system().spawn(
+      [channel](caf::event_based_actor* me) {
+        me->set_exit_handler([me](caf::exit_msg&) { me->quit(); });
+        me->link_to(channel);
+        me->delayed_send(me, std::chrono::milliseconds(0), caf::ok_atom::value);
+        return caf::behavior{[me](caf::ok_atom) { me->quit(); }};
+      });
     self->wait_for(linked);
   }
   SUCCEED();
@@ -292,7 +295,8 @@ TEST_CASE("a message to a channel that it does not know bounces") {
                [&](caf::error& error) { result = error; });
     return result;
   };
-  CHECK(to_string(answer()) == to_string(caf::make_error(caf::sec::unexpected_message)));
+  CHECK(to_string(answer())
+        == to_string(caf::make_error(caf::sec::unexpected_message)));
   CHECK(tx.size() == 0);
   tx.close();
   CHECK(to_string(answer())

@@ -25,8 +25,9 @@ constexpr close_request forced(close_request request) {
 
 } // namespace
 
-TEST_CASE("ids are sequential from 1 in each runtime, and never reused "
-          "(I-01)") {
+TEST_CASE(
+  "ids are sequential from 1 in each runtime, and never reused "
+  "(I-01)") {
   runtime rt{{.workers = 1}};
   std::uint64_t last = 0;
   for (int i = 0; i < 100; ++i) {
@@ -39,8 +40,9 @@ TEST_CASE("ids are sequential from 1 in each runtime, and never reused "
   CHECK(make_channel<int>(other).tx.id() == 1);
 }
 
-TEST_CASE("the list holds every live channel, oldest first, also the closed "
-          "(I-02, S-03)") {
+TEST_CASE(
+  "the list holds every live channel, oldest first, also the closed "
+  "(I-02, S-03)") {
   runtime rt{{.workers = 1}};
   CHECK(rt.channels().empty());
   auto a = make_channel<int>(rt, {.name = "a"});
@@ -91,8 +93,9 @@ TEST_CASE("find tells handles, waiters and state (I-08)") {
   parked.blocking_join();
 }
 
-TEST_CASE("closing an empty channel closes both ends, whatever was asked for "
-          "(I-19, I-20, I-21, S-02)") {
+TEST_CASE(
+  "closing an empty channel closes both ends, whatever was asked for "
+  "(I-19, I-20, I-21, S-02)") {
   const auto request = GENERATE(both, send_end, receive_end, forced(both),
                                 forced(send_end), forced(receive_end));
   runtime rt{{.workers = 1}};
@@ -110,8 +113,9 @@ TEST_CASE("closing an empty channel closes both ends, whatever was asked for "
   CHECK(rt.find(tx.id()).state == levada::channel_state::closed);
 }
 
-TEST_CASE("closing the receiving end of a non-empty channel, or both, changes "
-          "nothing without force (I-19, I-21, S-02)") {
+TEST_CASE(
+  "closing the receiving end of a non-empty channel, or both, changes "
+  "nothing without force (I-19, I-21, S-02)") {
   const auto request = GENERATE(both, receive_end);
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt, {.capacity = 2});
@@ -124,8 +128,9 @@ TEST_CASE("closing the receiving end of a non-empty channel, or both, changes "
   CHECK(rx.is_closed());
 }
 
-TEST_CASE("closing the sending end of a non-empty channel lets it drain "
-          "(I-20, I-21)") {
+TEST_CASE(
+  "closing the sending end of a non-empty channel lets it drain "
+  "(I-20, I-21)") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt, {.capacity = 2});
   REQUIRE(tx.try_send(1));
@@ -139,10 +144,11 @@ TEST_CASE("closing the sending end of a non-empty channel lets it drain "
   CHECK(rx.is_closed());
 }
 
-TEST_CASE("closing by force drops everything, and wakes parked senders "
-          "(I-21)") {
-  const auto request = GENERATE(forced(both), forced(send_end),
-                                forced(receive_end));
+TEST_CASE(
+  "closing by force drops everything, and wakes parked senders "
+  "(I-21)") {
+  const auto request
+    = GENERATE(forced(both), forced(send_end), forced(receive_end));
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt, {.capacity = 1});
   REQUIRE(tx.try_send(1));
@@ -172,8 +178,9 @@ TEST_CASE("a second close through the registry says so (I-22, X-02)") {
   CHECK(code_of([&] { rt.close(other.tx.id(), again); }) == errc::closed);
 }
 
-TEST_CASE("a close while it drains says closed; by force it drops the rest "
-          "(I-21, I-22)") {
+TEST_CASE(
+  "a close while it drains says closed; by force it drops the rest "
+  "(I-21, I-22)") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt, {.capacity = 1});
   REQUIRE(tx.try_send(1));
@@ -185,8 +192,9 @@ TEST_CASE("a close while it drains says closed; by force it drops the rest "
   CHECK(code_of([&] { rt.close(tx.id(), forced(both)); }) == errc::closed);
 }
 
-TEST_CASE("a destroyed channel is not found, and its handles say closed "
-          "(I-26, S-03)") {
+TEST_CASE(
+  "a destroyed channel is not found, and its handles say closed "
+  "(I-26, S-03)") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt, {.name = "d", .capacity = 2});
   REQUIRE(tx.try_send(1));

@@ -31,8 +31,9 @@ TEST_CASE("arrows send and receive (G-15, J-08)") {
   sending.blocking_join();
 }
 
-TEST_CASE("an arrow from a closed and drained channel throws, and leaves the "
-          "variable alone (G-15, X-03)") {
+TEST_CASE(
+  "an arrow from a closed and drained channel throws, and leaves the "
+  "variable alone (G-15, X-03)") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt, {.capacity = 1});
   REQUIRE(tx.try_send(1));
@@ -114,8 +115,9 @@ TEST_CASE("a receiver is received by an arrow, not sent (G-12, G-15)") {
   });
 }
 
-TEST_CASE("the producer and consumer of the article print what they must, in "
-          "order (J-01, J-09)") {
+TEST_CASE(
+  "the producer and consumer of the article print what they must, in "
+  "order (J-01, J-09)") {
   runtime rt{{.workers = 1}};
   std::ostringstream out;
   auto [numbers_tx, numbers_rx] = make_channel<int>(rt);
@@ -145,9 +147,9 @@ TEST_CASE("the producer and consumer of the article print what they must, in "
   for (auto& each : exit_rx.blocking())
     ends.push_back(each);
   std::sort(ends.begin(), ends.end());
-  CHECK(ends
-        == std::vector<std::string>({"finished consuming",
-                                     "finished producing"}));
+  CHECK(
+    ends
+    == std::vector<std::string>({"finished consuming", "finished producing"}));
   const auto text = out.str();
   for (int i = 0; i < 5; ++i) {
     const auto number = std::to_string(i);

@@ -5,8 +5,9 @@
 
 using namespace levada_tests;
 
-TEST_CASE("a buffered send waits if and only if the buffer is full (G-04, "
-          "J-09)") {
+TEST_CASE(
+  "a buffered send waits if and only if the buffer is full (G-04, "
+  "J-09)") {
   const auto capacity = GENERATE(1, 2, 16);
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt, {.capacity = capacity});
@@ -55,8 +56,9 @@ TEST_CASE("size counts what is buffered, not who waits (G-10, F-12, I-09)") {
   CHECK(parked.blocking_join() == 1);
 }
 
-TEST_CASE("a capacity that makes no sense is refused where it is made "
-          "(G-01)") {
+TEST_CASE(
+  "a capacity that makes no sense is refused where it is made "
+  "(G-01)") {
   runtime rt{{.workers = 1}};
   const auto refuses = [&](levada::channel_capacity capacity) {
     try {
@@ -95,8 +97,9 @@ TEST_CASE("an unbounded channel never makes a sender wait (I-01)") {
   CHECK(rx.drain() == numbers(0, 100'000));
 }
 
-TEST_CASE("the buffer keeps its order while it grows, wraps and shrinks "
-          "(G-05)") {
+TEST_CASE(
+  "the buffer keeps its order while it grows, wraps and shrinks "
+  "(G-05)") {
   const auto kind = GENERATE(flavour{"unbounded", levada::unbounded},
                              flavour{"capacity 20000", 20'000});
   runtime rt{{.workers = 1}};

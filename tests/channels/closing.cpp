@@ -3,8 +3,9 @@
 
 using namespace levada_tests;
 
-TEST_CASE("what is buffered is received before the closing shows, then closed "
-          "for ever (G-07, F-06, X-03)") {
+TEST_CASE(
+  "what is buffered is received before the closing shows, then closed "
+  "for ever (G-07, F-06, X-03)") {
   const auto kind = GENERATE(from_range(all_flavours()));
   INFO(kind);
   runtime rt{{.workers = 1}};
@@ -32,8 +33,9 @@ TEST_CASE("what is buffered is received before the closing shows, then closed "
   CHECK(waited);
 }
 
-TEST_CASE("a send on a closed channel fails and hands the value back (G-08, "
-          "F-03, J-03)") {
+TEST_CASE(
+  "a send on a closed channel fails and hands the value back (G-08, "
+  "F-03, J-03)") {
   const auto kind = GENERATE(from_range(all_flavours()));
   INFO(kind);
   runtime rt{{.workers = 1}};
@@ -55,8 +57,9 @@ TEST_CASE("a send on a closed channel fails and hands the value back (G-08, "
   CHECK(tx.stats().sent == 0);
 }
 
-TEST_CASE("close wakes a parked sender with its value back (X-01, F-03, J-04, "
-          "S-12)") {
+TEST_CASE(
+  "close wakes a parked sender with its value back (X-01, F-03, J-04, "
+  "S-12)") {
   const auto capacity = GENERATE(0, 1, 2, 16);
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<std::string>(rt, {.capacity = capacity});
@@ -126,8 +129,9 @@ TEST_CASE("of many who close at once exactly one is told it was open (X-02)") {
   }
 }
 
-TEST_CASE("the last sender gone closes the channel; the copies before do not "
-          "(B-01)") {
+TEST_CASE(
+  "the last sender gone closes the channel; the copies before do not "
+  "(B-01)") {
   const auto kind = GENERATE(from_range(all_flavours()));
   INFO(kind);
   runtime rt{{.workers = 1}};
@@ -146,8 +150,9 @@ TEST_CASE("the last sender gone closes the channel; the copies before do not "
   CHECK(rx.info().sender_handles == 0);
 }
 
-TEST_CASE("the last receiver gone closes the channel and frees parked senders "
-          "(X-04, B-01)") {
+TEST_CASE(
+  "the last receiver gone closes the channel and frees parked senders "
+  "(X-04, B-01)") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt, {.capacity = 1});
   REQUIRE(tx.try_send(1));
@@ -173,8 +178,9 @@ TEST_CASE("the last receiver gone closes the channel and frees parked senders "
   CHECK(conserved(stats));
 }
 
-TEST_CASE("a receiver that closes detaches alone; the channel goes on for the "
-          "others (X-04)") {
+TEST_CASE(
+  "a receiver that closes detaches alone; the channel goes on for the "
+  "others (X-04)") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt, {.capacity = 2});
   auto other = rx;
@@ -191,8 +197,9 @@ TEST_CASE("a receiver that closes detaches alone; the channel goes on for the "
   CHECK(tx.try_send(2).closed());
 }
 
-TEST_CASE("is_closed differs between the ends while the channel drains "
-          "(I-07, I-20)") {
+TEST_CASE(
+  "is_closed differs between the ends while the channel drains "
+  "(I-07, I-20)") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt, {.capacity = 2});
   REQUIRE(tx.try_send(1));
@@ -206,8 +213,9 @@ TEST_CASE("is_closed differs between the ends while the channel drains "
   CHECK(rx.info().state == levada::channel_state::closed);
 }
 
-TEST_CASE("the loop over a channel ends when it is closed and drained (G-09, "
-          "F-34, J-05)") {
+TEST_CASE(
+  "the loop over a channel ends when it is closed and drained (G-09, "
+  "F-34, J-05)") {
   const auto kind = GENERATE(from_range(waiting_flavours()));
   INFO(kind);
   runtime rt{{.workers = 2}};

@@ -41,8 +41,9 @@ struct letter_box {
 
 } // namespace
 
-TEST_CASE("what is buffered when the last receiver goes is a dead letter, in "
-          "order (X-04)") {
+TEST_CASE(
+  "what is buffered when the last receiver goes is a dead letter, in "
+  "order (X-04)") {
   runtime rt{{.workers = 1}};
   letter_box box;
   auto [tx, rx] = make_channel<int>(rt, box.options(levada::unbounded));
@@ -54,8 +55,9 @@ TEST_CASE("what is buffered when the last receiver goes is a dead letter, in "
   CHECK(tx.close_record().undelivered == 100);
 }
 
-TEST_CASE("a send after the last receiver went is handed back, not a dead "
-          "letter (X-04, B-08)") {
+TEST_CASE(
+  "a send after the last receiver went is handed back, not a dead "
+  "letter (X-04, B-08)") {
   runtime rt{{.workers = 1}};
   letter_box box;
   auto [tx, rx] = make_channel<int>(rt, box.options(4));
@@ -77,8 +79,9 @@ TEST_CASE("closing leaves the items to be received: no dead letters (F-06)") {
   CHECK(box.items().empty());
 }
 
-TEST_CASE("what is left after a close and nobody receives is a dead letter "
-          "(X-04)") {
+TEST_CASE(
+  "what is left after a close and nobody receives is a dead letter "
+  "(X-04)") {
   runtime rt{{.workers = 1}};
   letter_box box;
   auto [tx, rx] = make_channel<int>(rt, box.options(4));
@@ -105,8 +108,9 @@ TEST_CASE("closing by force and destroying make dead letters (I-21, I-26)") {
   CHECK(rx.try_receive().closed());
 }
 
-TEST_CASE("items that lie in a channel when its runtime and handles go are "
-          "dead letters") {
+TEST_CASE(
+  "items that lie in a channel when its runtime and handles go are "
+  "dead letters") {
   letter_box box;
   {
     runtime rt{{.workers = 1}};
@@ -166,8 +170,9 @@ TEST_CASE("every reason has a word") {
     CHECK(std::string{to_string(why)} != "?");
 }
 
-TEST_CASE("after any crowd of senders and receivers every item is accounted "
-          "for") {
+TEST_CASE(
+  "after any crowd of senders and receivers every item is accounted "
+  "for") {
   const auto kind = GENERATE(from_range(all_flavours()));
   INFO(kind);
   runtime rt{{.workers = 2}};

@@ -86,7 +86,8 @@ void pass_through(const flavour& kind) {
 /// Counts its objects.
 struct counted {
   explicit counted(std::atomic<int>& counter, int v = 0)
-      : alive(&counter), value(v) {
+      : alive(&counter),
+        value(v) {
     ++*alive;
   }
   counted(counted&& other) noexcept : alive(other.alive), value(other.value) {
@@ -148,8 +149,9 @@ TEST_CASE("an empty item is a signal; its count is kept (G-13)") {
   sending.blocking_join();
 }
 
-TEST_CASE("every object that is made is destroyed once, whatever becomes of "
-          "it") {
+TEST_CASE(
+  "every object that is made is destroyed once, whatever becomes of "
+  "it") {
   std::atomic<int> alive{0};
   {
     runtime rt{{.workers = 1}};
@@ -210,8 +212,9 @@ struct fragile {
 
 } // namespace
 
-TEST_CASE("a move that throws hits the party that moves; the channel stays "
-          "whole") {
+TEST_CASE(
+  "a move that throws hits the party that moves; the channel stays "
+  "whole") {
   const auto kind = GENERATE(from_range(bounded_flavours()));
   INFO(kind);
   runtime rt{{.workers = 1}};
@@ -242,8 +245,9 @@ TEST_CASE("a move that throws hits the party that moves; the channel stays "
   CHECK(went < 12);
 }
 
-TEST_CASE("a move that throws in a task reaches the task; its partner is not "
-          "stuck") {
+TEST_CASE(
+  "a move that throws in a task reaches the task; its partner is not "
+  "stuck") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<fragile>(rt);
   auto receiving = rt.spawn(
@@ -281,7 +285,9 @@ namespace {
 
 /// Uses its own channel whenever it is moved.
 struct meddler {
-  explicit meddler(sender<meddler> to, int depth) : out(std::move(to)), left(depth) {
+  explicit meddler(sender<meddler> to, int depth)
+      : out(std::move(to)),
+        left(depth) {
   }
   meddler(meddler&& other) : out(other.out), left(0) {
     if (std::exchange(other.left, 0) > 0) {
@@ -325,9 +331,9 @@ TEST_CASE("an item whose move sends on the same channel does not hang it") {
 }
 
 TEST_CASE("an item whose destructor closes its channel does not hang it") {
-  const auto policy = GENERATE(overflow::wait, overflow::drop_oldest,
-                               overflow::drop_incoming,
-                               overflow::drop_newest_queued);
+  const auto policy
+    = GENERATE(overflow::wait, overflow::drop_oldest, overflow::drop_incoming,
+               overflow::drop_newest_queued);
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<closer>(rt, {.capacity = 2, .on_full = policy});
   REQUIRE(tx.try_send(closer(tx)));

@@ -8,8 +8,9 @@
 
 using namespace levada_tests;
 
-TEST_CASE("values arrive in the order they were sent, in every flavour (G-05, "
-          "F-02, I-18)") {
+TEST_CASE(
+  "values arrive in the order they were sent, in every flavour (G-05, "
+  "F-02, I-18)") {
   const auto kind = GENERATE(from_range(all_flavours()));
   INFO(kind);
   runtime rt{{.workers = 2}};
@@ -40,8 +41,9 @@ TEST_CASE("values arrive in the order they were sent, in every flavour (G-05, "
     CHECK(got == numbers(0, 500));
 }
 
-TEST_CASE("receivers are served in the order they came, in every flavour "
-          "(G-05, F-04)") {
+TEST_CASE(
+  "receivers are served in the order they came, in every flavour "
+  "(G-05, F-04)") {
   const auto kind = GENERATE(from_range(all_flavours()));
   INFO(kind);
   runtime rt{{.workers = 2}};
@@ -81,8 +83,9 @@ TEST_CASE("parked senders get in, in the order they came (G-05)") {
     CHECK(each.blocking_join() == 1);
 }
 
-TEST_CASE("a receive from a full channel takes the head and lets the parked "
-          "sender in at the tail (G-06, S-09)") {
+TEST_CASE(
+  "a receive from a full channel takes the head and lets the parked "
+  "sender in at the tail (G-06, S-09)") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt, {.capacity = 2});
   REQUIRE(tx.try_send(1));
@@ -128,8 +131,9 @@ TEST_CASE("a newcomer does not overtake a parked receiver (G-05)") {
   CHECK(parked.blocking_join() == 7);
 }
 
-TEST_CASE("with many senders and receivers each value arrives once, and each "
-          "sender's values in order (I-18, F-02)") {
+TEST_CASE(
+  "with many senders and receivers each value arrives once, and each "
+  "sender's values in order (I-18, F-02)") {
   const auto kind = GENERATE(from_range(waiting_flavours()));
   INFO(kind);
   constexpr int producers = 4;
@@ -158,8 +162,9 @@ TEST_CASE("with many senders and receivers each value arrives once, and each "
   CHECK(std::vector<int>(all.begin(), all.end()) == expected);
 }
 
-TEST_CASE("a ring of tasks hands a token on in order, buffered and not (Go: "
-          "fifo)") {
+TEST_CASE(
+  "a ring of tasks hands a token on in order, buffered and not (Go: "
+  "fifo)") {
   const auto kind = GENERATE(from_range(waiting_flavours()));
   INFO(kind);
   runtime rt{{.workers = 2}};

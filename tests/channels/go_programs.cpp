@@ -38,8 +38,9 @@ task<std::vector<int>> sieve(int count) {
 
 } // namespace
 
-TEST_CASE("the prime sieve sieves, and falls away when nobody listens "
-          "(Go: sieve1)") {
+TEST_CASE(
+  "the prime sieve sieves, and falls away when nobody listens "
+  "(Go: sieve1)") {
   runtime rt{{.workers = 2}};
   const auto primes = rt.block_on(sieve, 100);
   REQUIRE(primes.size() == 100);
@@ -52,8 +53,9 @@ TEST_CASE("the prime sieve sieves, and falls away when nobody listens "
   CHECK(rt.channels().empty());
 }
 
-TEST_CASE("non-blocking operations see what blocking ones left, on every "
-          "capacity (Go: nonblock)") {
+TEST_CASE(
+  "non-blocking operations see what blocking ones left, on every "
+  "capacity (Go: nonblock)") {
   const auto kind = GENERATE(from_range(waiting_flavours()));
   INFO(kind);
   runtime rt{{.workers = 1}};
@@ -85,8 +87,9 @@ TEST_CASE("items without size keep their number (Go: zerosize)") {
   CHECK(rx.drain().size() == 10);
 }
 
-TEST_CASE("a select with both ways open does each send and each receive once "
-          "(Go: doubleselect)") {
+TEST_CASE(
+  "a select with both ways open does each send and each receive once "
+  "(Go: doubleselect)") {
   runtime rt{{.workers = 2}};
   constexpr int count = 2000;
   // One sends each number to whichever of four channels takes it first; one

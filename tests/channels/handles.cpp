@@ -13,8 +13,9 @@ static_assert(std::is_nothrow_move_constructible_v<sender<int>>);
 static_assert(std::is_nothrow_copy_constructible_v<receiver<int>>);
 static_assert(sizeof(sender<int>) <= 2 * sizeof(void*));
 
-TEST_CASE("the factory returns both ends by name, in the order tx, rx (X-11, "
-          "S-04)") {
+TEST_CASE(
+  "the factory returns both ends by name, in the order tx, rx (X-11, "
+  "S-04)") {
   runtime rt{{.workers = 1}};
   auto ends = make_channel<int>(rt, {.capacity = 1});
   REQUIRE(ends.tx.try_send(1));
@@ -80,7 +81,8 @@ TEST_CASE("a nil sender and a nil receiver do not meet (G-02)") {
   const sender<int> tx;
   const receiver<int> rx;
   CHECK(rx.blocking_receive_for(1ms).timed_out());
-  std::jthread waiting{[&] { CHECK(rx.blocking_receive_for(50ms).timed_out()); }};
+  std::jthread waiting{
+    [&] { CHECK(rx.blocking_receive_for(50ms).timed_out()); }};
   CHECK(tx.blocking_send_for(1, 20ms).timed_out());
 }
 
@@ -99,8 +101,9 @@ TEST_CASE("tasks that wait on nil end when the runtime stops (G-02)") {
   CHECK(waiting.blocking_join());
 }
 
-TEST_CASE("copying counts another handle, moving does not, a moved-from one is "
-          "nil (B-01)") {
+TEST_CASE(
+  "copying counts another handle, moving does not, a moved-from one is "
+  "nil (B-01)") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt);
   CHECK(tx.info().sender_handles == 1);
@@ -133,8 +136,9 @@ TEST_CASE("handles compare by channel (I-04)") {
   CHECK_FALSE(a.tx == sender<int>{});
 }
 
-TEST_CASE("a weak handle keeps no end open and is upgraded while one is there "
-          "(B-02)") {
+TEST_CASE(
+  "a weak handle keeps no end open and is upgraded while one is there "
+  "(B-02)") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt, {.capacity = 2});
   const auto weak_tx = tx.downgrade();
@@ -177,7 +181,8 @@ TEST_CASE("the last strong handle may go while weak ones are upgraded (B-02)") {
 
 TEST_CASE("a channel handle is both ends and converts to either (G-11)") {
   runtime rt{{.workers = 1}};
-  levada::channel<int> both = make_channel<int>(rt, {.name = "b", .capacity = 1});
+  levada::channel<int> both
+    = make_channel<int>(rt, {.name = "b", .capacity = 1});
   const auto give = [](const sender<int>& tx) { return tx.try_send(6); };
   const auto get = [](const receiver<int>& rx) { return rx.try_receive(); };
   CHECK(give(both));
@@ -190,8 +195,9 @@ TEST_CASE("a channel handle is both ends and converts to either (G-11)") {
   CHECK(both.try_send(1).closed());
 }
 
-TEST_CASE("ends travel through channels and stay the same channel (G-12, "
-          "I-05)") {
+TEST_CASE(
+  "ends travel through channels and stay the same channel (G-12, "
+  "I-05)") {
   runtime rt{{.workers = 2}};
   using reply = sender<int>;
   auto [requests, serving] = make_channel<std::pair<int, reply>>(rt);

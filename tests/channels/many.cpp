@@ -1,6 +1,6 @@
 // Many at once: send_many, receive_many, drain.
-#include <list>
 #include <deque>
+#include <list>
 
 #include "support.hpp"
 
@@ -31,8 +31,9 @@ TEST_CASE("send_many takes any range (B-05)") {
   CHECK(rx.drain() == std::vector<std::string>({"a", "b", "c", "d"}));
 }
 
-TEST_CASE("send_many that meets the closing says how many went and gives the "
-          "rest back in order (B-05, B-08)") {
+TEST_CASE(
+  "send_many that meets the closing says how many went and gives the "
+  "rest back in order (B-05, B-08)") {
   const auto capacity = GENERATE(0, 1, 2, 16);
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt, {.capacity = capacity});
@@ -52,8 +53,8 @@ TEST_CASE("send_many that meets the closing says how many went and gives the "
 
 TEST_CASE("send_many on a rejecting channel stops where it is full (B-05)") {
   runtime rt{{.workers = 1}};
-  auto [tx, rx] = make_channel<int>(
-    rt, {.capacity = 3, .on_full = overflow::reject});
+  auto [tx, rx]
+    = make_channel<int>(rt, {.capacity = 3, .on_full = overflow::reject});
   auto went = rt.block_on(tx.send_many(numbers(0, 5)));
   CHECK(went.error() == errc::full);
   CHECK(went.sent() == 3);
@@ -75,8 +76,9 @@ TEST_CASE("send_many of move-only items gives them back whole (B-05, B-08)") {
     CHECK(*went.rest()[static_cast<std::size_t>(i)] == i);
 }
 
-TEST_CASE("receive_many waits for the first and takes what else is there "
-          "(B-05)") {
+TEST_CASE(
+  "receive_many waits for the first and takes what else is there "
+  "(B-05)") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt, {.capacity = 8});
   std::vector<int> got;
@@ -137,8 +139,9 @@ TEST_CASE("receive_many on a closed channel drains, then says closed (B-05)") {
   CHECK(got == numbers(0, 3));
 }
 
-TEST_CASE("drain takes everything at one instant, and refills from parked "
-          "senders (B-05)") {
+TEST_CASE(
+  "drain takes everything at one instant, and refills from parked "
+  "senders (B-05)") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<std::string>(rt, {.capacity = 2});
   CHECK(rx.drain().empty());

@@ -16,7 +16,8 @@ namespace {
 class model {
 public:
   model(std::size_t capacity, overflow policy)
-      : capacity_(capacity), policy_(policy) {
+      : capacity_(capacity),
+        policy_(policy) {
   }
 
   struct sent {
@@ -156,8 +157,7 @@ private:
   /// Lets parked senders in while there is room, or `extra` more.
   void refill(std::size_t extra) {
     while (!senders_.empty()
-           && (items_.size() < capacity_
-               || (items_.empty() && extra != 0))) {
+           && (items_.size() < capacity_ || (items_.empty() && extra != 0))) {
       const auto first = senders_.front();
       senders_.pop_front();
       if (!first.receipt)

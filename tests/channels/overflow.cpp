@@ -25,11 +25,12 @@ levada::channel_ends<int> make(runtime& rt, int capacity, overflow policy,
 
 } // namespace
 
-TEST_CASE("reject: a send to a full channel fails at once with its value "
-          "(X-08)") {
+TEST_CASE(
+  "reject: a send to a full channel fails at once with its value "
+  "(X-08)") {
   runtime rt{{.workers = 1}};
-  auto [tx, rx] = make_channel<int>(
-    rt, {.capacity = 2, .on_full = overflow::reject});
+  auto [tx, rx]
+    = make_channel<int>(rt, {.capacity = 2, .on_full = overflow::reject});
   REQUIRE(tx.try_send(1));
   REQUIRE(tx.try_send(2));
   rt.block_on([&tx = tx]() -> task<> {
@@ -59,8 +60,9 @@ TEST_CASE("drop_oldest: the oldest queued item goes (X-08)") {
         == std::vector<dead_letter_reason>(2, dead_letter_reason::overflow));
 }
 
-TEST_CASE("drop_newest_queued: the newest queued item goes, the incoming one "
-          "stays (X-09, S-20)") {
+TEST_CASE(
+  "drop_newest_queued: the newest queued item goes, the incoming one "
+  "stays (X-09, S-20)") {
   runtime rt{{.workers = 1}};
   letters dropped;
   auto [tx, rx] = make(rt, 3, overflow::drop_newest_queued, dropped);
@@ -82,8 +84,9 @@ TEST_CASE("drop_incoming: the item being sent goes (X-09, S-20)") {
   CHECK(dropped.values == numbers(3, 5));
 }
 
-TEST_CASE("dropping policies never make a sender wait, whichever way it sends "
-          "(X-08)") {
+TEST_CASE(
+  "dropping policies never make a sender wait, whichever way it sends "
+  "(X-08)") {
   const auto policy = GENERATE(overflow::drop_oldest, overflow::drop_incoming,
                                overflow::drop_newest_queued);
   runtime rt{{.workers = 1}};
@@ -97,8 +100,9 @@ TEST_CASE("dropping policies never make a sender wait, whichever way it sends "
   CHECK(tx.stats().dead_lettered == 101);
 }
 
-TEST_CASE("dropping what is queued is refused for a rendezvous, which queues "
-          "nothing") {
+TEST_CASE(
+  "dropping what is queued is refused for a rendezvous, which queues "
+  "nothing") {
   const auto policy
     = GENERATE(overflow::drop_oldest, overflow::drop_newest_queued);
   runtime rt{{.workers = 1}};
@@ -110,8 +114,9 @@ TEST_CASE("dropping what is queued is refused for a rendezvous, which queues "
   }
 }
 
-TEST_CASE("a rendezvous that drops the incoming delivers to whoever waits, and "
-          "drops else (X-08)") {
+TEST_CASE(
+  "a rendezvous that drops the incoming delivers to whoever waits, and "
+  "drops else (X-08)") {
   runtime rt{{.workers = 1}};
   letters dropped;
   auto [tx, rx] = make(rt, 0, overflow::drop_incoming, dropped);
@@ -141,8 +146,8 @@ TEST_CASE("nothing is dropped while there is room or somebody waits (X-08)") {
 }
 
 TEST_CASE("force_send takes out the oldest and gives it back (B-07, X-12)") {
-  const auto policy = GENERATE(overflow::wait, overflow::reject,
-                               overflow::drop_incoming);
+  const auto policy
+    = GENERATE(overflow::wait, overflow::reject, overflow::drop_incoming);
   runtime rt{{.workers = 1}};
   letters dropped;
   auto [tx, rx] = make(rt, 2, policy, dropped);

@@ -12,8 +12,9 @@ task<levada::permit<int>> reserve(sender<int> out) {
 
 } // namespace
 
-TEST_CASE("a permit's place counts as taken until it is used or dropped "
-          "(B-03)") {
+TEST_CASE(
+  "a permit's place counts as taken until it is used or dropped "
+  "(B-03)") {
   const auto capacity = GENERATE(1, 2, 16);
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt, {.capacity = capacity});
@@ -81,8 +82,9 @@ TEST_CASE("dropping a permit lets the next sender in (B-03)") {
   CHECK(rx.try_receive().value() == 3);
 }
 
-TEST_CASE("a waiting permit does not keep a receiver from a value behind it "
-          "(B-03)") {
+TEST_CASE(
+  "a waiting permit does not keep a receiver from a value behind it "
+  "(B-03)") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt, {.capacity = 1});
   auto first = rt.block_on(reserve, tx);
@@ -104,8 +106,9 @@ TEST_CASE("a waiting permit does not keep a receiver from a value behind it "
   CHECK(rx.info().size == 0);
 }
 
-TEST_CASE("a closed channel is not drained while a permit lives, whose value "
-          "is still taken (B-03)") {
+TEST_CASE(
+  "a closed channel is not drained while a permit lives, whose value "
+  "is still taken (B-03)") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt, {.capacity = 2});
   auto place = rt.block_on(reserve, tx);
@@ -143,8 +146,9 @@ TEST_CASE("a permit keeps the channel open as a sender does (B-03, B-01)") {
   CHECK(rx.is_closed());
 }
 
-TEST_CASE("a permit fails with its value when nobody is left to receive "
-          "(B-03, B-08)") {
+TEST_CASE(
+  "a permit fails with its value when nobody is left to receive "
+  "(B-03, B-08)") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt, {.capacity = 1});
   auto place = rt.block_on(reserve, tx);

@@ -12,8 +12,9 @@ task<bool> is_ready(receiver<int> in) {
 
 } // namespace
 
-TEST_CASE("ready takes nothing and may be asked again and again (F-31, F-05, "
-          "S-11)") {
+TEST_CASE(
+  "ready takes nothing and may be asked again and again (F-31, F-05, "
+  "S-11)") {
   const auto kind = GENERATE(from_range(all_flavours()));
   INFO(kind);
   runtime rt{{.workers = 1}};
@@ -47,8 +48,9 @@ TEST_CASE("ready waits until something comes (F-31)") {
   CHECK(sending.blocking_join() == 1);
 }
 
-TEST_CASE("ready is false once the channel is closed and drained, and never "
-          "throws (F-31)") {
+TEST_CASE(
+  "ready is false once the channel is closed and drained, and never "
+  "throws (F-31)") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt, {.capacity = 1});
   REQUIRE(tx.try_send(1));
@@ -82,8 +84,9 @@ TEST_CASE("consume without anything ready says so, and harms nothing (F-32)") {
   CHECK(rx.consume().error() == errc::not_ready);
 }
 
-TEST_CASE("of several who were told, one is faster, and the others lose "
-          "nothing (F-05)") {
+TEST_CASE(
+  "of several who were told, one is faster, and the others lose "
+  "nothing (F-05)") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt, {.capacity = 1});
   REQUIRE(tx.try_send(1));
@@ -105,8 +108,9 @@ TEST_CASE("a handle dropped after ready loses nothing (F-05)") {
   CHECK(rx.try_receive().value() == 1);
 }
 
-TEST_CASE("one who waits in ready does not keep a value from one who receives "
-          "(F-31)") {
+TEST_CASE(
+  "one who waits in ready does not keep a value from one who receives "
+  "(F-31)") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt);
   auto told = rt.spawn(is_ready, rx);

@@ -3,7 +3,8 @@
 
 using namespace levada_tests;
 
-TEST_CASE("a rendezvous send ends only when a receiver takes the value (G-03)") {
+TEST_CASE(
+  "a rendezvous send ends only when a receiver takes the value (G-03)") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt);
   CHECK(tx.capacity() == 0);
@@ -15,8 +16,9 @@ TEST_CASE("a rendezvous send ends only when a receiver takes the value (G-03)") 
   CHECK(sending.blocking_join() == 1);
 }
 
-TEST_CASE("default capacity is a rendezvous, not an unbounded buffer (J-02, "
-          "S-25)") {
+TEST_CASE(
+  "default capacity is a rendezvous, not an unbounded buffer (J-02, "
+  "S-25)") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt);
   auto result = tx.try_send(1);
@@ -41,39 +43,43 @@ TEST_CASE("a rendezvous try_send succeeds only when a receiver waits (G-03)") {
   CHECK(receiving.blocking_join() == 8);
 }
 
-TEST_CASE("what happened before a send is seen after the receive, and what "
-          "happened before the receive after the send (G-03, G-14)") {
+TEST_CASE(
+  "what happened before a send is seen after the receive, and what "
+  "happened before the receive after the send (G-03, G-14)") {
   runtime rt{{.workers = 2}};
   auto [tx, rx] = make_channel<levada::unit>(rt);
   int from_sender = 0;   // plain on purpose: the channel orders these
   int from_receiver = 0; //
-  auto sending = rt.spawn([&from_sender, &from_receiver, out = std::move(tx)]() -> task<int> {
-    int seen = 0;
-    for (int i = 1; i <= 1000; ++i) {
-      from_sender = i;
-      auto ping = co_await out.send(levada::unit());
-      auto pong = co_await out.send(levada::unit());
-      seen += ping && pong && from_receiver == i ? 1 : 0;
-    }
-    co_return seen;
-  });
-  auto receiving = rt.spawn([&from_sender, &from_receiver, in = std::move(rx)]() -> task<int> {
-    int seen = 0;
-    for (int i = 1; i <= 1000; ++i) {
-      auto ping = co_await in.receive();
-      seen += ping && from_sender == i ? 1 : 0;
-      from_receiver = i;
-      auto pong = co_await in.receive();
-      (void)pong;
-    }
-    co_return seen;
-  });
+  auto sending = rt.spawn(
+    [&from_sender, &from_receiver, out = std::move(tx)]() -> task<int> {
+      int seen = 0;
+      for (int i = 1; i <= 1000; ++i) {
+        from_sender = i;
+        auto ping = co_await out.send(levada::unit());
+        auto pong = co_await out.send(levada::unit());
+        seen += ping && pong && from_receiver == i ? 1 : 0;
+      }
+      co_return seen;
+    });
+  auto receiving = rt.spawn(
+    [&from_sender, &from_receiver, in = std::move(rx)]() -> task<int> {
+      int seen = 0;
+      for (int i = 1; i <= 1000; ++i) {
+        auto ping = co_await in.receive();
+        seen += ping && from_sender == i ? 1 : 0;
+        from_receiver = i;
+        auto pong = co_await in.receive();
+        (void)pong;
+      }
+      co_return seen;
+    });
   CHECK(sending.blocking_join() == 1000);
   CHECK(receiving.blocking_join() == 1000);
 }
 
-TEST_CASE("a receive parks instead of polling, and is woken by the send "
-          "(J-06)") {
+TEST_CASE(
+  "a receive parks instead of polling, and is woken by the send "
+  "(J-06)") {
   levada::manual_clock clock;
   runtime rt{{.workers = 1, .time = &clock}};
   auto [tx, rx] = make_channel<int>(rt);
@@ -96,8 +102,9 @@ TEST_CASE("two tasks in two runtimes meet in one rendezvous (G-03)") {
   CHECK(receiving.blocking_join() == numbers(0, 1000));
 }
 
-TEST_CASE("a rendezvous with nobody at the other end keeps no value (G-03, "
-          "G-10)") {
+TEST_CASE(
+  "a rendezvous with nobody at the other end keeps no value (G-03, "
+  "G-10)") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt);
   auto first = rt.spawn(send_numbers, tx, 1, 2);

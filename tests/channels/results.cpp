@@ -8,8 +8,8 @@ using namespace levada_tests;
 
 TEST_CASE("a send says how it was settled (X-12, I-11)") {
   runtime rt{{.workers = 1}};
-  auto [tx, rx] = make_channel<int>(
-    rt, {.capacity = 1, .on_full = overflow::drop_oldest});
+  auto [tx, rx]
+    = make_channel<int>(rt, {.capacity = 1, .on_full = overflow::drop_oldest});
   CHECK(tx.try_send(1).status() == send_status::queued);
   CHECK(tx.try_send(2).status() == send_status::replaced);
   CHECK(rx.try_receive().value() == 2);
@@ -29,8 +29,9 @@ TEST_CASE("a send says how it was settled (X-12, I-11)") {
   CHECK_FALSE(dropped.has_value());
 }
 
-TEST_CASE("a send that succeeded holds no value, one that failed holds it "
-          "(B-08)") {
+TEST_CASE(
+  "a send that succeeded holds no value, one that failed holds it "
+  "(B-08)") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<std::unique_ptr<int>>(rt, {.capacity = 1});
   auto went = tx.try_send(std::make_unique<int>(1));

@@ -29,8 +29,9 @@ ends in_state(runtime& rt, state what, int capacity) {
 
 } // namespace
 
-TEST_CASE("a select waits, or does not, as its one case would (G-20, G-02, "
-          "G-23, Go: select3)") {
+TEST_CASE(
+  "a select waits, or does not, as its one case would (G-20, G-02, "
+  "G-23, Go: select3)") {
   runtime rt{{.workers = 1}};
   const auto capacity = GENERATE(0, 1, 4);
   const auto what = GENERATE(state::nil, state::empty, state::has_item,
@@ -41,11 +42,10 @@ TEST_CASE("a select waits, or does not, as its one case would (G-20, G-02, "
   const bool can_receive
     = what == state::closed
       || (capacity > 0 && (what == state::has_item || what == state::full));
-  const bool can_send
-    = what == state::closed
-      || (capacity > 0
-          && (what == state::empty
-              || (what == state::has_item && capacity > 1)));
+  const bool can_send = what == state::closed
+                        || (capacity > 0
+                            && (what == state::empty
+                                || (what == state::has_item && capacity > 1)));
   CAPTURE(capacity, static_cast<int>(what));
   rt.block_on([&, rx = rx, tx = tx]() -> task<> {
     auto in = co_await levada::select(rx, levada::otherwise);
@@ -55,8 +55,8 @@ TEST_CASE("a select waits, or does not, as its one case would (G-20, G-02, "
   });
   auto again = in_state(rt, what, capacity);
   rt.block_on([&, tx = again.tx]() -> task<> {
-    auto out = co_await levada::select(levada::sending(tx, 5),
-                                       levada::otherwise);
+    auto out
+      = co_await levada::select(levada::sending(tx, 5), levada::otherwise);
     CHECK((out.index() == 0) == can_send);
     if (out.index() == 0)
       CHECK(out.get<0>().closed() == (what == state::closed));
@@ -115,8 +115,8 @@ TEST_CASE("a parked select is withdrawn from the channels that lose (G-20)") {
   };
   if (by_task) {
     auto selecting = rt.spawn([&]() -> task<> {
-      auto chosen = co_await levada::select(a.rx, b.rx,
-                                            levada::sending(full.tx, 1));
+      auto chosen
+        = co_await levada::select(a.rx, b.rx, levada::sending(full.tx, 1));
       use(chosen);
     });
     meet();
@@ -199,8 +199,9 @@ TEST_CASE("the same channel may stand in a select several times (G-24)") {
   CHECK(rx.info().waiting_receivers == 0);
 }
 
-TEST_CASE("among several ready chance decides, each equally often (X-05, "
-          "G-20)") {
+TEST_CASE(
+  "among several ready chance decides, each equally often (X-05, "
+  "G-20)") {
   runtime rt{{.workers = 1}};
   auto a = make_channel<int>(rt, {.capacity = 1});
   auto b = make_channel<int>(rt, {.capacity = 1});

@@ -20,9 +20,10 @@ TEST_CASE("otherwise is taken only when nothing is ready (G-22)") {
   CHECK(look() == 2);
 }
 
-TEST_CASE("an item that is moved about is always in one of two places for a "
-          "non-blocking select (G-25)",
-          "[stress]") {
+TEST_CASE(
+  "an item that is moved about is always in one of two places for a "
+  "non-blocking select (G-25)",
+  "[stress]") {
   // Go's TestNonblockSelectRace: one of two channels is ready at any instant.
   runtime rt{{.workers = 2}};
   for (int i = 0; i < 20'000; ++i) {
@@ -33,8 +34,7 @@ TEST_CASE("an item that is moved about is always in one of two places for a "
     std::atomic<bool> ready{false};
     auto looking = rt.spawn([&, in_a = a.rx, in_b = b.rx]() -> task<> {
       ready = true;
-      auto chosen
-        = co_await levada::select(in_a, in_b, levada::otherwise);
+      auto chosen = co_await levada::select(in_a, in_b, levada::otherwise);
       found = chosen.index() != 2;
     });
     while (!ready)
@@ -60,14 +60,15 @@ TEST_CASE("a closed receive case is ready and says so (G-23)") {
   CHECK(open.rx.info().waiting_receivers == 0);
 }
 
-TEST_CASE("a closing ends a parked send case, with its value back (G-23, "
-          "X-01)") {
+TEST_CASE(
+  "a closing ends a parked send case, with its value back (G-23, "
+  "X-01)") {
   runtime rt{{.workers = 1}};
   auto open = make_channel<int>(rt);
   auto closing = make_channel<int>(rt);
   auto selecting = rt.spawn([&]() -> task<int> {
-    auto chosen = co_await levada::select(open.rx,
-                                          levada::sending(closing.tx, 42));
+    auto chosen
+      = co_await levada::select(open.rx, levada::sending(closing.tx, 42));
     co_return chosen.index() == 1 && chosen.get<1>().closed()
       ? chosen.get<1>().take()
       : 0;
@@ -118,20 +119,19 @@ TEST_CASE("a stop token is a case (G-29)") {
   CHECK(rx.info().waiting_receivers == 0);
 }
 
-TEST_CASE("a select over nil handles waits for ever, but ends with its runtime "
-          "(G-21)") {
+TEST_CASE(
+  "a select over nil handles waits for ever, but ends with its runtime "
+  "(G-21)") {
   runtime rt{{.workers = 1}};
   auto selecting = rt.spawn([]() -> task<bool> {
     const receiver<int> nil;
     const sender<int> none;
-    auto chosen
-      = co_await levada::select(nil, levada::sending(none, 1));
+    auto chosen = co_await levada::select(nil, levada::sending(none, 1));
     co_return chosen.cancelled();
   });
   until([&] {
     const auto tasks = rt.tasks();
-    return tasks.size() == 1
-           && tasks[0].reason != levada::wait_reason::nothing;
+    return tasks.size() == 1 && tasks[0].reason != levada::wait_reason::nothing;
   });
   CHECK(rt.stop(30s).clean);
   CHECK(selecting.blocking_join());
@@ -152,8 +152,9 @@ TEST_CASE("a nil handle switches a case off (G-02, G-20)") {
   CHECK(levada::blocking_select(switchable, b.rx).index() == 0);
 }
 
-TEST_CASE("the value of a send case is evaluated once, and kept by a loser's "
-          "owner only as documented (G-20, S-08)") {
+TEST_CASE(
+  "the value of a send case is evaluated once, and kept by a loser's "
+  "owner only as documented (G-20, S-08)") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<std::shared_ptr<int>>(rt);
   auto item = std::make_shared<int>(1);
@@ -166,9 +167,10 @@ TEST_CASE("the value of a send case is evaluated once, and kept by a loser's "
   CHECK(item.use_count() == 1);
 }
 
-TEST_CASE("every sender and every receiver in a crowd of selects gets its due "
-          "(G-26, Go: TestSelectStress)",
-          "[stress]") {
+TEST_CASE(
+  "every sender and every receiver in a crowd of selects gets its due "
+  "(G-26, Go: TestSelectStress)",
+  "[stress]") {
   runtime rt{{.workers = 2}};
   constexpr int count = 20'000;
   std::array<levada::channel_ends<int>, 4> c;

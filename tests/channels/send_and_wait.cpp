@@ -16,8 +16,9 @@ task<int> deliver(sender<int> out, int item, std::stop_token stop) {
 
 } // namespace
 
-TEST_CASE("send_and_wait ends when that item is received, not when it is "
-          "buffered (I-10)") {
+TEST_CASE(
+  "send_and_wait ends when that item is received, not when it is "
+  "buffered (I-10)") {
   const auto kind = GENERATE(from_range(waiting_flavours()));
   INFO(kind);
   runtime rt{{.workers = 1}};
@@ -36,8 +37,9 @@ TEST_CASE("send_and_wait ends when that item is received, not when it is "
   CHECK(conserved(tx.stats()));
 }
 
-TEST_CASE("send_and_wait into the hands of a waiting receiver is over at once "
-          "(I-10)") {
+TEST_CASE(
+  "send_and_wait into the hands of a waiting receiver is over at once "
+  "(I-10)") {
   const auto kind = GENERATE(from_range(all_flavours()));
   INFO(kind);
   runtime rt{{.workers = 1}};
@@ -51,8 +53,9 @@ TEST_CASE("send_and_wait into the hands of a waiting receiver is over at once "
   CHECK(receiving.blocking_join() == numbers(5, 6));
 }
 
-TEST_CASE("receipts come in the order of the items, among plain sends "
-          "(I-10, G-05)") {
+TEST_CASE(
+  "receipts come in the order of the items, among plain sends "
+  "(I-10, G-05)") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt, {.capacity = 16});
   std::vector<levada::join_handle<int>> waiting;
@@ -69,8 +72,9 @@ TEST_CASE("receipts come in the order of the items, among plain sends "
   }
 }
 
-TEST_CASE("a time that passes un-sends: the queue closes up and the item comes "
-          "back (I-10, S-01)") {
+TEST_CASE(
+  "a time that passes un-sends: the queue closes up and the item comes "
+  "back (I-10, S-01)") {
   levada::manual_clock clock;
   runtime rt{{.workers = 1, .time = &clock}};
   const auto capacity = GENERATE(5, 8, 100);
@@ -94,8 +98,9 @@ TEST_CASE("a time that passes un-sends: the queue closes up and the item comes "
   CHECK(tx.stats().handed_back == 1);
 }
 
-TEST_CASE("un-sending one item does not disturb the receipts of the others "
-          "(I-10, I-37)") {
+TEST_CASE(
+  "un-sending one item does not disturb the receipts of the others "
+  "(I-10, I-37)") {
   // Which of three is withdrawn: the first, one between, the tail.
   const auto gone = GENERATE(0, 1, 2);
   runtime rt{{.workers = 1}};
@@ -150,8 +155,9 @@ TEST_CASE("an item received before the stop stays received (S-01)") {
   CHECK(waiting.blocking_join() == 0);
 }
 
-TEST_CASE("a draining close lets the items be received, and their senders know "
-          "(X-01, I-10)") {
+TEST_CASE(
+  "a draining close lets the items be received, and their senders know "
+  "(X-01, I-10)") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt, {.capacity = 1});
   auto buffered = rt.spawn(deliver, tx, 1, std::stop_token{});
@@ -179,8 +185,9 @@ TEST_CASE("un-sending from a closing channel drains it (I-10, B-01)") {
   CHECK(rx.try_receive().closed());
 }
 
-TEST_CASE("what is dropped for another item has no receipt, and its sender is "
-          "told (I-10, X-08)") {
+TEST_CASE(
+  "what is dropped for another item has no receipt, and its sender is "
+  "told (I-10, X-08)") {
   runtime rt{{.workers = 1}};
   SECTION("the oldest") {
     auto [tx, rx] = make_channel<int>(
@@ -253,8 +260,7 @@ TEST_CASE("a thread's send_and_wait waits, and gives up in time (I-10)") {
   auto none = tx.blocking_send_and_wait_for(1, 0ms);
   CHECK(none.timed_out());
   CHECK(tx.size() == 0);
-  std::jthread receiving{[&rx = rx] {
-    static_cast<void>(rx.blocking_receive());
-  }};
+  std::jthread receiving{
+    [&rx = rx] { static_cast<void>(rx.blocking_receive()); }};
   CHECK(tx.blocking_send_and_wait(2));
 }

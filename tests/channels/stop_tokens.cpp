@@ -45,8 +45,9 @@ TEST_CASE("a stop token ends a send; the value comes back (X-07)") {
   CHECK(conserved(tx.stats()));
 }
 
-TEST_CASE("an operation that need not wait succeeds although the stop was "
-          "requested (X-06)") {
+TEST_CASE(
+  "an operation that need not wait succeeds although the stop was "
+  "requested (X-06)") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt, {.capacity = 1});
   std::stop_source stop;
@@ -68,8 +69,9 @@ TEST_CASE("an operation that need not wait succeeds although the stop was "
   CHECK(rx.blocking_receive(stop.get_token()).value() == 3);
 }
 
-TEST_CASE("one stop ends everybody who waits with it, and nobody else "
-          "(X-06)") {
+TEST_CASE(
+  "one stop ends everybody who waits with it, and nobody else "
+  "(X-06)") {
   runtime rt{{.workers = 2}};
   auto [tx, rx] = make_channel<int>(rt);
   std::stop_source stop;
@@ -119,8 +121,7 @@ TEST_CASE("a stop token ends ready, closed, reserve and send_and_wait (X-06)") {
   until_receivers_wait(rx, 1);
   until([&] {
     const auto tasks = rt.tasks();
-    return tasks.size() == 2
-           && tasks[0].reason != levada::wait_reason::nothing
+    return tasks.size() == 2 && tasks[0].reason != levada::wait_reason::nothing
            && tasks[1].reason != levada::wait_reason::nothing;
   });
   stop.request_stop();
@@ -151,8 +152,9 @@ TEST_CASE("a stop token ends ready, closed, reserve and send_and_wait (X-06)") {
   CHECK(conserved(rx.stats()));
 }
 
-TEST_CASE("a stop requested from inside the channel's own task is safe "
-          "(X-06)") {
+TEST_CASE(
+  "a stop requested from inside the channel's own task is safe "
+  "(X-06)") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt);
   std::stop_source stop;

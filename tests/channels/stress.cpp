@@ -3,25 +3,26 @@
 
 using namespace levada_tests;
 
-TEST_CASE("ten million items between crowds of tasks and threads are all "
-          "accounted for",
-          "[stress]") {
+TEST_CASE(
+  "ten million items between crowds of tasks and threads are all "
+  "accounted for",
+  "[stress]") {
   constexpr int senders = 8;
   constexpr int each_sends = 156'250; // times 8 senders, times 8 flavours: 10^7
-  const auto kind = GENERATE(
-    flavour{"rendezvous", 0}, flavour{"capacity 1", 1}, flavour{"2", 2},
-    flavour{"capacity 16", 16}, flavour{"capacity 1000", 1000},
-    flavour{"unbounded", levada::unbounded},
-    flavour{"drop oldest", 16, overflow::drop_oldest},
-    flavour{"reject", 16, overflow::reject});
+  const auto kind = GENERATE(flavour{"rendezvous", 0}, flavour{"capacity 1", 1},
+                             flavour{"2", 2}, flavour{"capacity 16", 16},
+                             flavour{"capacity 1000", 1000},
+                             flavour{"unbounded", levada::unbounded},
+                             flavour{"drop oldest", 16, overflow::drop_oldest},
+                             flavour{"reject", 16, overflow::reject});
   INFO(kind);
   runtime rt{{.workers = 2}};
   std::atomic<std::uint64_t> dead{0};
   auto options = kind.options<std::uint64_t>();
-  options.on_dead_letter = [&dead](std::uint64_t&& item,
-                                   levada::dead_letter_reason) {
-    dead.fetch_add(item, std::memory_order_relaxed);
-  };
+  options.on_dead_letter
+    = [&dead](std::uint64_t&& item, levada::dead_letter_reason) {
+        dead.fetch_add(item, std::memory_order_relaxed);
+      };
   auto [tx, rx] = make_channel<std::uint64_t>(rt, options);
   const auto watch = rx.downgrade();
   struct sums {

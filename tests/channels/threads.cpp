@@ -3,8 +3,9 @@
 
 using namespace levada_tests;
 
-TEST_CASE("threads send and receive through every flavour in order (I-18, "
-          "B-23)") {
+TEST_CASE(
+  "threads send and receive through every flavour in order (I-18, "
+  "B-23)") {
   const auto kind = GENERATE(from_range(waiting_flavours()));
   INFO(kind);
   runtime rt{{.workers = 1}};
@@ -123,9 +124,8 @@ TEST_CASE("closing wakes blocked threads at both ends (X-01, G-08)") {
   {
     std::vector<std::jthread> receiving;
     for (int i = 0; i < 4; ++i)
-      receiving.emplace_back([&closed, rx = rx] {
-        closed += rx.blocking_receive().closed();
-      });
+      receiving.emplace_back(
+        [&closed, rx = rx] { closed += rx.blocking_receive().closed(); });
     until_receivers_wait(rx, 4);
     tx.close();
   }
@@ -148,9 +148,8 @@ TEST_CASE("stopping the runtime ends what its threads wait for") {
   auto rt = std::make_unique<runtime>(levada::runtime_options{.workers = 1});
   auto [tx, rx] = make_channel<int>(*rt);
   std::atomic<bool> closed{false};
-  std::jthread receiving{[&closed, rx = rx] {
-    closed = rx.blocking_receive().closed();
-  }};
+  std::jthread receiving{
+    [&closed, rx = rx] { closed = rx.blocking_receive().closed(); }};
   until_receivers_wait(rx, 1);
   rt.reset();
   receiving.join();

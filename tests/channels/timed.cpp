@@ -4,8 +4,9 @@
 
 using namespace levada_tests;
 
-TEST_CASE("a timed receive ends when its time has come, and not before (B-06, "
-          "I-16)") {
+TEST_CASE(
+  "a timed receive ends when its time has come, and not before (B-06, "
+  "I-16)") {
   levada::manual_clock clock;
   runtime rt{{.workers = 1, .time = &clock}};
   auto [tx, rx] = make_channel<int>(rt, {.capacity = 1});
@@ -26,8 +27,9 @@ TEST_CASE("a timed receive ends when its time has come, and not before (B-06, "
   CHECK(tx.try_send(1).status() == send_status::queued);
 }
 
-TEST_CASE("a timed receive takes a value that comes in time, and disarms its "
-          "timer (B-06)") {
+TEST_CASE(
+  "a timed receive takes a value that comes in time, and disarms its "
+  "timer (B-06)") {
   levada::manual_clock clock;
   runtime rt{{.workers = 1, .time = &clock}};
   auto [tx, rx] = make_channel<int>(rt);
@@ -44,8 +46,9 @@ TEST_CASE("a timed receive takes a value that comes in time, and disarms its "
   CHECK(clock.armed() == 0);
 }
 
-TEST_CASE("a timed send that runs out hands its value back, and the queue no "
-          "longer holds it (X-07, B-06, S-01)") {
+TEST_CASE(
+  "a timed send that runs out hands its value back, and the queue no "
+  "longer holds it (X-07, B-06, S-01)") {
   const auto capacity = GENERATE(0, 1, 2, 16);
   levada::manual_clock clock;
   runtime rt{{.workers = 1, .time = &clock}};
@@ -185,8 +188,9 @@ TEST_CASE("of many who wait only those time out whose time has come (B-06)") {
   CHECK(got == 5);
 }
 
-TEST_CASE("a receiver whose time ran out does not keep its place (G-05, "
-          "B-06)") {
+TEST_CASE(
+  "a receiver whose time ran out does not keep its place (G-05, "
+  "B-06)") {
   levada::manual_clock clock;
   runtime rt{{.workers = 1, .time = &clock}};
   auto [tx, rx] = make_channel<int>(rt);
