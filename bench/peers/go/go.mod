@@ -1,0 +1,3 @@
+module levada/bench/peers/go
+
+go 1.19
