@@ -1,0 +1,173 @@
+#include "contents.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <span>
+#include <stdexcept>
+#include <vector>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+namespace dupes {
+
+namespace {
+
+constexpr std::size_t block_size = std::size_t{256} * 1024;
+
+struct interruption {};
+
+class unreadable : public std::runtime_error {
+public:
+  unreadable(std::string path, const std::string& reason)
+      : std::runtime_error(reason),
+        path(std::move(path)) {
+  }
+  const std::string path;
+};
+
+/// A file that is open and as large as it was when it was found.
+class open_file {
+public:
+  explicit open_file(const file& which)
+      : path_(which.path),
+        // Not blocking: it may have become a pipe in the meantime.
+        descriptor_(
+          open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)) {
+    if (descriptor_ < 0)
+      fail();
+    struct stat facts{};
+    if (fstat(descriptor_, &facts) == 0 && S_ISREG(facts.st_mode)
+        && static_cast<std::uint64_t>(facts.st_size) == which.size)
+      return;
+    close(descriptor_);
+    fail_changed();
+  }
+  open_file(const open_file&) = delete;
+  open_file& operator=(const open_file&) = delete;
+  ~open_file() {
+    close(descriptor_);
+  }
+
+  /// Fills `into`.
+  void read(std::span<std::byte> into) {
+    while (!into.empty()) {
+      const auto got = ::read(descriptor_, into.data(), into.size());
+      if (got < 0 && errno == EINTR)
+        continue;
+      if (got < 0)
+        fail();
+      if (got == 0)
+        fail_changed();
+      into = into.subspan(static_cast<std::size_t>(got));
+    }
+  }
+
+private:
+  [[noreturn]] void fail() const {
+    throw unreadable{path_, std::strerror(errno)};
+  }
+  [[noreturn]] void fail_changed() const {
+    throw unreadable{path_, "it changes while it is being looked at"};
+  }
+
+  const std::string& path_;
+  int descriptor_;
+};
+
+/// Calls `use(size)` for one block after the other of `size` bytes.
+template <class Use>
+void each_block(std::uint64_t size, const std::stop_token& stop, Use&& use) {
+  while (size != 0) {
+    if (stop.stop_requested())
+      throw interruption{};
+    const auto block = std::min<std::uint64_t>(size, block_size);
+    use(static_cast<std::size_t>(block));
+    size -= block;
+  }
+}
+
+/// What `read()` gives, or why it gives nothing.
+template <class Read>
+auto attempt(Read&& read) -> outcome<decltype(read())> {
+  try {
+    return {read(), std::nullopt};
+  } catch (const interruption&) { // neither of the two: interrupted
+    return {};
+  } catch (const unreadable& error) {
+    return {std::nullopt, problem{error.path, error.what()}};
+  }
+}
+
+/// One per blocking thread, and kept: most files are smaller than the buffer.
+std::span<std::byte> buffer(std::size_t size, int which = 0) {
+  thread_local std::vector<std::byte> memory[2];
+  memory[which].resize(std::max(memory[which].size(), size));
+  return {memory[which].data(), size};
+}
+
+struct free_state {
+  void operator()(XXH3_state_t* state) const noexcept {
+    XXH3_freeState(state);
+  }
+};
+
+} // namespace
+
+outcome<digest> reader::hash_up_to(const file& which,
+                                   std::uint64_t size) const {
+  return attempt([&] {
+    open_file from{which};
+    const std::unique_ptr<XXH3_state_t, free_state> state{XXH3_createState()};
+    XXH3_128bits_reset(state.get());
+    each_block(size, stop_, [&](std::size_t block) {
+      const auto bytes = buffer(block);
+      from.read(bytes);
+      XXH3_128bits_update(state.get(), bytes.data(), bytes.size());
+      counts_->read.add(block);
+    });
+    const auto result = XXH3_128bits_digest(state.get());
+    return digest{result.high64, result.low64};
+  });
+}
+
+hashed_files reader::hash_heads(std::vector<file> files) const {
+  hashed_files result;
+  for (auto& each : files) {
+    auto head = hash_up_to(each, std::min(each.size, head_size));
+    if (head.trouble)
+      result.problems.push_back(*std::move(head.trouble));
+    if (head.value)
+      result.hashed.push_back({std::move(each), *head.value});
+  }
+  return result;
+}
+
+outcome<digest> reader::hash(const file& which) const {
+  return hash_up_to(which, which.size);
+}
+
+outcome<bool> reader::equal(const file& a, const file& b) const {
+  return attempt([&] {
+    open_file first{a};
+    open_file second{b};
+    bool same = true;
+    each_block(b.size, stop_, [&](std::size_t block) {
+      if (!same)
+        return;
+      const auto left = buffer(block, 0);
+      const auto right = buffer(block, 1);
+      first.read(left);
+      second.read(right);
+      same = std::memcmp(left.data(), right.data(), block) == 0;
+      counts_->read.add(2 * block);
+    });
+    return same;
+  });
+}
+
+} // namespace dupes
