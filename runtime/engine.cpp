@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -275,7 +276,16 @@ std::size_t engine::live() const noexcept {
 std::string engine::name_of(const task_frame& root) {
   if (root.extra_ != nullptr && !root.extra_->name.empty())
     return root.extra_->name;
-  return function_name(root.code_);
+  auto name = function_name(root.code_);
+  if (name == "levada::detail::run_with") {
+    // A callable with captures: its name is the library's; its place is not.
+    const std::string_view file = root.spawned_.file_name();
+    const auto slash = file.rfind('/');
+    name = "closure at ";
+    name += slash == file.npos ? file : file.substr(slash + 1);
+    name += ':' + std::to_string(root.spawned_.line());
+  }
+  return name;
 }
 
 std::vector<task_info> engine::tasks() const {

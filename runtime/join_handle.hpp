@@ -10,7 +10,7 @@
 
 namespace levada {
 
-template <class T>
+template <class T = void>
 class join_handle;
 
 namespace detail {

@@ -30,7 +30,7 @@ void timer_queue::arm(timer_node& node) {
     sift_up(heap_.size() - 1, heap_.back());
     first = node.index == 0;
     if (first && !stopping_ && !thread_.joinable() && !clock_.drives_timers())
-      thread_ = std::thread{[this] { run(); }};
+      start_thread(node);
   }
   if (clock_.drives_timers()) {
     // The clock may have passed the deadline since the caller looked at it,
@@ -79,6 +79,16 @@ void timer_queue::stop() noexcept {
   futex_wake_one(alarm_);
   if (finished.joinable())
     finished.join();
+}
+
+/// The first timer needs it; without it, `node` is not armed.
+void timer_queue::start_thread(timer_node& node) {
+  try {
+    thread_ = std::thread{[this] { run(); }};
+  } catch (...) { // undone, then passed on
+    remove_at(node.index);
+    throw;
+  }
 }
 
 void timer_queue::run() {

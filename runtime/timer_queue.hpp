@@ -34,7 +34,8 @@ public:
   timer_queue& operator=(const timer_queue&) = delete;
 
   /// Puts `node` in; a deadline that has passed fires at once from the timer
-  /// thread. May throw bad_alloc, then nothing is armed.
+  /// thread. May throw bad_alloc, or system_error when the thread cannot be had;
+  /// then nothing is armed.
   void arm(timer_node& node);
 
   /// Takes `node` out; false when it had fired (or was never armed).
@@ -58,6 +59,7 @@ private:
     timer_node* node;
   };
 
+  void start_thread(timer_node& node);
   void run();
   void place(std::size_t index, entry value) noexcept;
   void sift_up(std::size_t index, entry value) noexcept;
