@@ -1,246 +1,199 @@
-// Two things that may end one wait, at the same time, many times over: exactly
-// one of them does, and nothing is lost or doubled.
+// Duels: a wait is parked first; then two things that may end it happen at the
+// same time, on two threads, many times over. Exactly one of them ends it, both
+// sides agree on which, and nothing is lost or doubled.
+#include <levada/runtime/clock.hpp>
+
+#include "duel.hpp"
 #include "support.hpp"
 
 using namespace levada_tests;
 
 namespace {
 
-constexpr int rounds = 100'000;
+/// Who won how often, and in how many rounds the two sides disagreed.
+struct tally {
+  int moved = 0;
+  int ended = 0;
+  int wrong = 0;
+
+  void add(duel& between, bool value_moved, bool wait_ended,
+           bool values_agree) {
+    between.won(value_moved);
+    moved += value_moved;
+    ended += wait_ended;
+    wrong += value_moved == wait_ended || !values_agree;
+  }
+
+  void check(int rounds, const levada::channel_stats& stats) const {
+    CAPTURE(moved, ended);
+    CHECK(wrong == 0);
+    CHECK(moved + ended == rounds);
+    // A duel that one side always wins is none.
+    CHECK(moved > rounds / 100);
+    CHECK(ended > rounds / 100);
+    CHECK(conserved(stats));
+    CHECK(stats.waiting == 0);
+  }
+};
+
+/// What came of a wait: the item, and whether it was ended instead.
+struct ending {
+  int item = 0;
+  bool ended = false;
+};
+
+task<ending> receive_until_stopped(receiver<int> in, std::stop_token stop) {
+  auto got = co_await in.receive(stop);
+  co_return got ? ending{*got, false} : ending{0, got.cancelled()};
+}
+
+task<ending> send_until_stopped(sender<int> out, int item,
+                                std::stop_token stop) {
+  auto sent = co_await out.send(item, stop);
+  co_return sent ? ending{} : ending{sent.take(), sent.cancelled()};
+}
+
+task<ending> receive_in_time(receiver<int> in) {
+  auto got = co_await in.receive_for(1s);
+  co_return got ? ending{*got, false} : ending{0, got.timed_out()};
+}
+
+task<ending> send_in_time(sender<int> out, int item) {
+  auto sent = co_await out.send_for(item, 1s);
+  co_return sent ? ending{} : ending{sent.take(), sent.timed_out()};
+}
+
+task<ending> deliver_in_time(sender<int> out, int item) {
+  auto sent = co_await out.send_and_wait_for(item, 1s);
+  co_return sent ? ending{} : ending{sent.take(), sent.timed_out()};
+}
 
 } // namespace
 
-TEST_CASE(
-  "a stop token against a hand-off: the value is received, or still "
-  "with its sender (X-06, X-07)",
-  "[stress]") {
-  runtime rt{{.workers = 2}};
+TEST_CASE("a stop token against a hand-off to a receiver (X-06)", "[stress]") {
+  constexpr int rounds = 100'000;
+  runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt);
-  // A new stop source for each round, asked from another thread as soon as the
-  // receiver may be parked.
-  std::atomic<std::stop_source*> current{nullptr};
-  std::atomic<bool> asked{false};
-  std::atomic<bool> over{false};
-  std::jthread stopper{[&] {
-    while (!over) {
-      if (auto* stop = current.exchange(nullptr)) {
-        stop->request_stop();
-        asked = true; // the source may go now
-      } else {
-        std::this_thread::yield();
-      }
+  std::stop_source stop;
+  tally count;
+  {
+    duel stopping{[&stop] { stop.request_stop(); }};
+    for (int i = 0; i < rounds; ++i) {
+      stop = std::stop_source{};
+      auto waiting = rt.spawn(receive_until_stopped, rx, stop.get_token());
+      until_receivers_wait(rx, 1);
+      bool delivered = false;
+      stopping.run([&, &tx = tx] { delivered = bool{tx.try_send(i)}; });
+      const auto end = waiting.blocking_join();
+      count.add(stopping, delivered, end.ended, !delivered || end.item == i);
     }
-  }};
-  auto receiving = rt.spawn(
-    [&current, &asked](receiver<int> in) -> task<std::pair<long, int>> {
-      long sum = 0;
-      int cancelled = 0;
-      for (;;) {
-        std::stop_source stop;
-        asked = false;
-        current = &stop;
-        auto got = co_await in.receive(stop.get_token());
-        if (current.exchange(nullptr) == nullptr)
-          while (!asked)
-            std::this_thread::yield();
-        if (got)
-          sum += *got;
-        else if (got.closed())
-          break;
-        else
-          ++cancelled;
-      }
-      co_return std::pair(sum, cancelled);
-    },
-    std::move(rx));
-  auto sending = rt.spawn(send_numbers, tx, 1, rounds + 1);
-  CHECK(sending.blocking_join() == rounds);
-  tx.close();
-  const auto [sum, cancelled] = receiving.blocking_join();
-  over = true;
-  CHECK(sum == long{rounds} * (rounds + 1) / 2);
-  CHECK(cancelled > 0);
-  CHECK(conserved(tx.stats()));
-  CHECK(tx.stats().received == rounds);
+  }
+  count.check(rounds, tx.stats());
 }
 
-TEST_CASE(
-  "a time that runs out against a hand-off: received once, or handed "
-  "back (S-01, B-06)",
-  "[stress]") {
-  const auto capacity = GENERATE(0, 1);
+TEST_CASE("a stop token against a hand-off from a sender (X-07)", "[stress]") {
+  constexpr int rounds = 100'000;
   runtime rt{{.workers = 1}};
-  auto [tx, rx] = make_channel<int>(rt, {.capacity = capacity});
-  auto receiving = rt.spawn(
-    [](receiver<int> in) -> task<std::pair<long, long>> {
-      long sum = 0;
-      long timeouts = 0;
-      for (;;) {
-        auto got = co_await in.receive_for(1us);
-        if (got)
-          sum += *got;
-        else if (got.closed())
-          break;
-        else
-          ++timeouts;
-      }
-      co_return std::pair(sum, timeouts);
-    },
-    rx);
-  long expected = 0;
-  std::uint64_t back = 0;
-  for (int i = 1; i <= rounds / 4; ++i) {
-    auto sent = tx.blocking_send_for(i, 2us);
-    if (sent)
-      expected += i;
-    else
-      back += sent.timed_out() && sent.value() == i ? 1 : 0;
+  auto [tx, rx] = make_channel<int>(rt);
+  std::stop_source stop;
+  tally count;
+  {
+    duel stopping{[&stop] { stop.request_stop(); }};
+    for (int i = 0; i < rounds; ++i) {
+      stop = std::stop_source{};
+      auto waiting = rt.spawn(send_until_stopped, tx, i, stop.get_token());
+      until_senders_wait(tx, 1);
+      int taken = -1;
+      stopping.run([&, &rx = rx] { taken = rx.try_receive().value_or(-1); });
+      const auto end = waiting.blocking_join();
+      count.add(stopping, taken == i, end.ended,
+                end.ended ? end.item == i : taken == i);
+    }
   }
-  tx.close();
-  CHECK(receiving.blocking_join().first == expected);
-  const auto stats = tx.stats();
-  CHECK(conserved(stats));
-  CHECK(stats.received + back == rounds / 4);
+  count.check(rounds, tx.stats());
 }
 
-TEST_CASE(
-  "un-sending against receiving: the item is received, or back, never "
-  "both (S-01, I-10)",
-  "[stress]") {
-  const auto capacity = GENERATE(0, 2);
+TEST_CASE("a time that runs out against a hand-off (B-06, S-01)", "[stress]") {
+  constexpr int rounds = 30'000;
+  levada::manual_clock clock;
+  runtime rt{{.workers = 1, .time = &clock}};
+  auto [tx, rx] = make_channel<int>(rt, {.capacity = 1});
+  tally count;
+  duel timing{[&clock] { clock.advance(1s); }};
+  SECTION("to a receiver") {
+    for (int i = 0; i < rounds; ++i) {
+      auto waiting = rt.spawn(receive_in_time, rx);
+      until_receivers_wait(rx, 1);
+      auto how = send_status::failed;
+      timing.run([&, &tx = tx] { how = tx.try_send(i).status(); });
+      const auto end = waiting.blocking_join();
+      // Too late for the receiver: then it is buffered.
+      const bool left = rx.try_receive().value_or(-1) == i;
+      count.add(timing, how == send_status::delivered, end.ended,
+                end.ended ? left : !left && end.item == i);
+    }
+  }
+  SECTION("from a parked sender") {
+    for (int i = 0; i < rounds; ++i) {
+      REQUIRE(tx.try_send(-2));
+      auto waiting = rt.spawn(send_in_time, tx, i);
+      until_senders_wait(tx, 1);
+      timing.run([&rx = rx] { static_cast<void>(rx.try_receive()); });
+      const auto end = waiting.blocking_join();
+      const bool taken = rx.try_receive().value_or(-1) == i;
+      count.add(timing, taken, end.ended, !end.ended || end.item == i);
+    }
+  }
+  SECTION("of a buffered item whose receipt is waited for") {
+    for (int i = 0; i < rounds; ++i) {
+      auto waiting = rt.spawn(deliver_in_time, tx, i);
+      until([&tx = tx] { return tx.size() == 1; });
+      int taken = -1;
+      timing.run([&, &rx = rx] { taken = rx.try_receive().value_or(-1); });
+      const auto end = waiting.blocking_join();
+      count.add(timing, taken == i, end.ended, !end.ended || end.item == i);
+      count.wrong += rx.size() != 0;
+    }
+  }
+  count.check(rounds, tx.stats());
+}
+
+TEST_CASE("a closing against a hand-off (X-01)", "[stress]") {
+  constexpr int rounds = 30'000;
   runtime rt{{.workers = 1}};
-  auto [tx, rx] = make_channel<int>(rt, {.capacity = capacity});
-  std::atomic<long> received{0};
-  std::jthread receiving{[&received, rx = rx] {
-    for (auto& v : rx.blocking())
-      received += v;
-  }};
-  long expected = 0;
-  long back = 0;
-  for (int i = 1; i <= rounds / 4; ++i) {
-    auto sent = tx.blocking_send_and_wait_for(i, 2us);
-    (sent ? expected : back) += i;
-  }
-  tx.close();
-  receiving.join();
-  CHECK(received == expected);
-  CHECK(expected + back == long{rounds / 4} * (rounds / 4 + 1) / 2);
-  CHECK(conserved(tx.stats()));
-}
-
-TEST_CASE(
-  "closing against sending and receiving: each send that succeeded is "
-  "received (X-01)",
-  "[stress]") {
-  const auto capacity = GENERATE(0, 1, 16);
-  runtime rt{{.workers = 2}};
-  for (int round = 0; round < 5000; ++round) {
-    auto [tx, rx] = make_channel<int>(rt, {.capacity = capacity});
-    auto a = rt.spawn(send_numbers, tx, 0, 50);
-    auto b = rt.spawn(send_numbers, tx, 0, 50);
-    auto receiving = rt.spawn(collect<int>, rx);
-    if (round % 2 == 0)
-      std::this_thread::yield();
-    tx.close();
-    const auto went = a.blocking_join() + b.blocking_join();
-    const auto got = receiving.blocking_join();
-    REQUIRE(got.size() == static_cast<std::size_t>(went));
-    REQUIRE(conserved(tx.stats()));
-  }
-}
-
-TEST_CASE(
-  "the last receiver going against sending: each item is received, "
-  "back, or a dead letter (X-04)",
-  "[stress]") {
-  const auto capacity = GENERATE(0, 1, 16);
-  runtime rt{{.workers = 2}};
-  for (int round = 0; round < 5000; ++round) {
-    std::atomic<int> dead{0};
-    levada::channel_options<int> options;
-    options.capacity = capacity;
-    options.on_dead_letter
-      = [&dead](int&&, levada::dead_letter_reason) { ++dead; };
-    auto [tx, rx] = make_channel<int>(rt, options);
-    auto sending = rt.spawn(send_numbers, tx, 0, 1000);
-    auto receiving = rt.spawn(
-      [](receiver<int> in, int count) -> task<int> {
-        int got = 0;
-        while (got < count) {
-          auto v = co_await in.receive();
-          if (!v)
-            break;
-          ++got;
-        }
-        co_return got;
-      },
-      std::move(rx), round % 40);
-    const auto got = receiving.blocking_join();
-    const auto went = sending.blocking_join();
-    REQUIRE(went == got + dead);
-    REQUIRE(tx.close_record().reason == levada::close_reason::no_receivers);
-    REQUIRE(conserved(tx.stats()));
-  }
-}
-
-TEST_CASE("a runtime stops with everything parked that can be parked") {
-  for (int round = 0; round < 50; ++round) {
-    runtime rt{{.workers = 2}};
-    auto empty = make_channel<std::string>(rt);
-    auto full = make_channel<std::string>(rt, {.capacity = 1});
-    REQUIRE(full.tx.try_send("before"));
-    for (int i = 0; i < 3; ++i) {
-      rt.spawn(collect<std::string>, empty.rx).detach();
-      rt.spawn(
-          [](sender<std::string> out) -> task<> {
-            std::string item = "parked";
-            auto sent = co_await out.send(std::move(item));
-            (void)sent;
-          },
-          full.tx)
-        .detach();
-      rt.spawn(
-          [](sender<std::string> out) -> task<> {
-            std::string item = "parked";
-            auto sent = co_await out.send_and_wait(std::move(item));
-            (void)sent;
-          },
-          full.tx)
-        .detach();
-      rt.spawn(
-          [](receiver<std::string> in) -> task<> {
-            const bool ready = co_await in.ready();
-            (void)ready;
-          },
-          empty.rx)
-        .detach();
-      rt.spawn(
-          [](sender<std::string> out) -> task<> {
-            const bool closed = co_await out.closed();
-            (void)closed;
-          },
-          full.tx)
-        .detach();
-      rt.spawn(
-          [](sender<std::string> out) -> task<> {
-            auto place = co_await out.reserve();
-            (void)place;
-          },
-          full.tx)
-        .detach();
-      rt.spawn([]() -> task<> {
-          const sender<std::string> nil;
-          auto sent = co_await nil.send_for("never", 1h);
-          (void)sent;
-        })
-        .detach();
+  levada::channel_ends<int> ends;
+  tally count;
+  duel closing{[&ends] { ends.tx.close(); }};
+  for (int i = 0; i < rounds; ++i) {
+    ends = make_channel<int>(rt);
+    const auto other_tx = ends.tx;
+    const auto other_rx = ends.rx;
+    if (i % 4 < 2) {
+      auto waiting = rt.spawn(
+        [](receiver<int> in) -> task<ending> {
+          auto got = co_await in.receive();
+          co_return got ? ending{*got, false} : ending{0, got.closed()};
+        },
+        other_rx);
+      until_receivers_wait(other_rx, 1);
+      bool sent = false;
+      closing.run([&] { sent = bool{other_tx.try_send(i)}; });
+      const auto end = waiting.blocking_join();
+      count.add(closing, sent, end.ended, !sent || end.item == i);
+    } else {
+      auto waiting = rt.spawn(
+        [](sender<int> out, int item) -> task<ending> {
+          auto sent = co_await out.send(item);
+          co_return sent ? ending{} : ending{sent.take(), sent.closed()};
+        },
+        other_tx, i);
+      until_senders_wait(other_tx, 1);
+      int taken = -1;
+      closing.run([&] { taken = other_rx.try_receive().value_or(-1); });
+      const auto end = waiting.blocking_join();
+      count.add(closing, taken == i, end.ended, !end.ended || end.item == i);
     }
-    if (round % 2 == 0) {
-      until_senders_wait(full.tx, 9);
-      until_receivers_wait(empty.rx, 6);
-    }
-    REQUIRE(rt.stop(30s).clean);
-    REQUIRE(full.tx.stats().waiting == 0);
-    REQUIRE(conserved(full.tx.stats()));
+    count.wrong += !conserved(other_tx.stats());
   }
+  count.check(rounds, ends.tx.stats());
 }

@@ -3,6 +3,7 @@
 #include <levada/channels/select.hpp>
 #include <levada/channels/timers.hpp>
 
+#include "duel.hpp"
 #include "support.hpp"
 
 using namespace levada_tests;
@@ -25,25 +26,32 @@ TEST_CASE(
   "non-blocking select (G-25)",
   "[stress]") {
   // Go's TestNonblockSelectRace: one of two channels is ready at any instant.
-  runtime rt{{.workers = 2}};
-  for (int i = 0; i < 20'000; ++i) {
-    auto a = make_channel<int>(rt, {.capacity = 1});
-    auto b = make_channel<int>(rt, {.capacity = 1});
-    REQUIRE(a.tx.try_send(1));
-    bool found = false;
-    std::atomic<bool> ready{false};
-    auto looking = rt.spawn([&, in_a = a.rx, in_b = b.rx]() -> task<> {
-      ready = true;
-      auto chosen = co_await levada::select(in_a, in_b, levada::otherwise);
-      found = chosen.index() != 2;
-    });
-    while (!ready)
-      ;
+  constexpr int rounds = 30'000;
+  runtime rt{{.workers = 1}};
+  levada::channel_ends<int> a;
+  levada::channel_ends<int> b;
+  std::array<int, 3> count{};
+  duel moving{[&a, &b] {
     static_cast<void>(b.tx.try_send(1));
     static_cast<void>(a.rx.try_receive());
-    looking.blocking_join();
-    REQUIRE(found);
+  }};
+  for (int i = 0; i < rounds; ++i) {
+    a = make_channel<int>(rt, {.capacity = 1});
+    b = make_channel<int>(rt, {.capacity = 1});
+    REQUIRE(a.tx.try_send(1));
+    std::size_t index = 2;
+    moving.run([&] {
+      auto chosen = levada::blocking_select(levada::biased, a.rx, b.rx,
+                                            levada::otherwise);
+      index = chosen.index();
+    });
+    ++count[index];
+    moving.won(index == 0);
   }
+  CAPTURE(count[0], count[1]);
+  CHECK(count[2] == 0);
+  CHECK(count[0] > rounds / 100);
+  CHECK(count[1] > rounds / 100);
 }
 
 TEST_CASE("a closed receive case is ready and says so (G-23)") {

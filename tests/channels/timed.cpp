@@ -170,7 +170,8 @@ TEST_CASE("of many who wait only those time out whose time has come (B-06)") {
   for (int i = 0; i < 10; ++i)
     waiting.push_back(rt.spawn(
       [](receiver<int> in, int seconds) -> task<int> {
-        auto got = co_await in.receive_for(std::chrono::seconds{seconds});
+        const std::chrono::seconds length(seconds);
+        auto got = co_await in.receive_for(length);
         co_return got ? *got : -seconds;
       },
       rx, 10 - i));

@@ -1,0 +1,116 @@
+// Exit messages and links: how an actor system ends a channel, and a channel
+// those who are linked to it.
+#include "support.hpp"
+
+using namespace levada_tests;
+
+TEST_CASE(
+  "an exit message closes; what is buffered stays receivable unless it "
+  "kills") {
+  runtime rt{{.workers = 1}};
+  caf::scoped_actor self{rt.system()};
+  auto [tx, rx] = make_channel<int>(rt, {.capacity = 2});
+  REQUIRE(tx.try_send(1));
+  const auto actor = tx.as_actor();
+  self->monitor(actor);
+  SECTION("kill") {
+    caf::anon_send_exit(actor, caf::exit_reason::kill);
+    CHECK(down(self) == caf::exit_reason::kill);
+    CHECK(rx.try_receive().closed());
+    CHECK(tx.stats().dead_lettered == 1);
+  }
+  SECTION("another reason") {
+    caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
+    until([&] { return tx.is_closed(); });
+    CHECK(downs(self, 0ms).empty());
+    CHECK(rx.try_receive().value() == 1);
+    down(self);
+    CHECK(rx.try_receive().closed());
+  }
+  CHECK(tx.try_send(2).closed());
+  CHECK(tx.close_record().reason == levada::close_reason::killed);
+}
+
+TEST_CASE("an exit message wakes whoever is parked") {
+  runtime rt{{.workers = 1}};
+  const auto reason
+    = GENERATE(caf::exit_reason::kill, caf::exit_reason::user_shutdown);
+  auto full = make_channel<int>(rt, {.capacity = 1});
+  REQUIRE(full.tx.try_send(1));
+  auto sending = rt.spawn(
+    [](sender<int> out) -> task<int> {
+      auto sent = co_await out.send(2);
+      co_return sent.closed() ? sent.take() : 0;
+    },
+    full.tx);
+  until_senders_wait(full.tx, 1);
+  caf::anon_send_exit(full.tx.as_actor(), reason);
+  CHECK(sending.blocking_join() == 2);
+  auto empty = make_channel<int>(rt);
+  auto receiving = rt.spawn(
+    [](receiver<int> in) -> task<bool> {
+      auto got = co_await in.receive();
+      co_return got.closed();
+    },
+    empty.rx);
+  until_receivers_wait(empty.rx, 1);
+  caf::anon_send_exit(empty.tx.as_actor(), reason);
+  CHECK(receiving.blocking_join());
+}
+
+TEST_CASE(
+  "a linked actor that fails closes the channel; one that ends well "
+  "does not") {
+  runtime rt{{.workers = 1}};
+  auto [tx, rx] = make_channel<int>(rt);
+  const auto channel = tx.as_actor();
+  const auto spawn_linked = [&](caf::exit_reason how) {
+    return rt.system().spawn([channel, how](caf::event_based_actor* self) {
+      self->link_to(channel);
+      self->quit(how);
+    });
+  };
+  {
+    caf::scoped_actor self{rt.system()};
+    const auto well = spawn_linked(caf::exit_reason::normal);
+    self->wait_for(well);
+    CHECK_FALSE(tx.is_closed());
+  }
+  spawn_linked(caf::exit_reason::unhandled_exception);
+  until([&] { return tx.is_closed(); });
+  CHECK(rx.close_record().reason == levada::close_reason::killed);
+}
+
+TEST_CASE("a channel that ends tells the actors linked to it") {
+  runtime rt{{.workers = 1}};
+  auto [tx, rx] = make_channel<int>(rt);
+  caf::scoped_actor self{rt.system()};
+  self->link_to(tx.as_actor());
+  tx.close("broken");
+  bool told = false;
+  self->receive(
+    [&](caf::exit_msg& exit) {
+      told = exit.reason == caf::exit_reason::unhandled_exception;
+    },
+    caf::after(30s) >> [] { FAIL("no exit_msg came"); });
+  CHECK(told);
+}
+
+TEST_CASE("linking to a channel that has ended does not hang") {
+  runtime rt{{.workers = 1}};
+  auto [tx, rx] = make_channel<int>(rt);
+  const auto channel = tx.as_actor();
+  tx.close();
+  for (int i = 0; i < 20; ++i) {
+    caf::scoped_actor self{rt.system()};
+    const auto linked = rt.system().spawn(
+      [channel](caf::event_based_actor* me) {
+        me->set_exit_handler([me](caf::exit_msg&) { me->quit(); });
+        me->link_to(channel);
+        me->delayed_send(me, std::chrono::milliseconds(0), caf::ok_atom::value);
+        return caf::behavior{[me](caf::ok_atom) { me->quit(); }};
+      });
+    self->wait_for(linked);
+  }
+  SUCCEED();
+}

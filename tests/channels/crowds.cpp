@@ -1,0 +1,122 @@
+// Crowds that send and receive while the channel closes, its last receiver goes,
+// or the runtime stops: everything is accounted for.
+#include "support.hpp"
+
+using namespace levada_tests;
+
+TEST_CASE(
+  "closing against sending and receiving: each send that succeeded is "
+  "received (X-01)",
+  "[stress]") {
+  const auto capacity = GENERATE(0, 1, 16);
+  runtime rt{{.workers = 2}};
+  for (int round = 0; round < 5000; ++round) {
+    auto [tx, rx] = make_channel<int>(rt, {.capacity = capacity});
+    auto a = rt.spawn(send_numbers, tx, 0, 50);
+    auto b = rt.spawn(send_numbers, tx, 0, 50);
+    auto receiving = rt.spawn(collect<int>, rx);
+    if (round % 2 == 0)
+      std::this_thread::yield();
+    tx.close();
+    const auto went = a.blocking_join() + b.blocking_join();
+    const auto got = receiving.blocking_join();
+    REQUIRE(got.size() == static_cast<std::size_t>(went));
+    REQUIRE(conserved(tx.stats()));
+  }
+}
+
+TEST_CASE(
+  "the last receiver going against sending: each item is received, "
+  "back, or a dead letter (X-04)",
+  "[stress]") {
+  const auto capacity = GENERATE(0, 1, 16);
+  runtime rt{{.workers = 2}};
+  for (int round = 0; round < 5000; ++round) {
+    std::atomic<int> dead{0};
+    levada::channel_options<int> options;
+    options.capacity = capacity;
+    options.on_dead_letter
+      = [&dead](int&&, levada::dead_letter_reason) { ++dead; };
+    auto [tx, rx] = make_channel<int>(rt, options);
+    auto sending = rt.spawn(send_numbers, tx, 0, 1000);
+    auto receiving = rt.spawn(
+      [](receiver<int> in, int count) -> task<int> {
+        int got = 0;
+        while (got < count) {
+          auto v = co_await in.receive();
+          if (!v)
+            break;
+          ++got;
+        }
+        co_return got;
+      },
+      std::move(rx), round % 40);
+    const auto got = receiving.blocking_join();
+    const auto went = sending.blocking_join();
+    REQUIRE(went == got + dead);
+    REQUIRE(tx.close_record().reason == levada::close_reason::no_receivers);
+    REQUIRE(conserved(tx.stats()));
+  }
+}
+
+TEST_CASE("a runtime stops with everything parked that can be parked") {
+  for (int round = 0; round < 50; ++round) {
+    runtime rt{{.workers = 2}};
+    auto empty = make_channel<std::string>(rt);
+    auto full = make_channel<std::string>(rt, {.capacity = 1});
+    REQUIRE(full.tx.try_send("before"));
+    for (int i = 0; i < 3; ++i) {
+      rt.spawn(collect<std::string>, empty.rx).detach();
+      rt.spawn(
+          [](sender<std::string> out) -> task<> {
+            std::string item = "parked";
+            auto sent = co_await out.send(std::move(item));
+            (void)sent;
+          },
+          full.tx)
+        .detach();
+      rt.spawn(
+          [](sender<std::string> out) -> task<> {
+            std::string item = "parked";
+            auto sent = co_await out.send_and_wait(std::move(item));
+            (void)sent;
+          },
+          full.tx)
+        .detach();
+      rt.spawn(
+          [](receiver<std::string> in) -> task<> {
+            const bool ready = co_await in.ready();
+            (void)ready;
+          },
+          empty.rx)
+        .detach();
+      rt.spawn(
+          [](sender<std::string> out) -> task<> {
+            const bool closed = co_await out.closed();
+            (void)closed;
+          },
+          full.tx)
+        .detach();
+      rt.spawn(
+          [](sender<std::string> out) -> task<> {
+            auto place = co_await out.reserve();
+            (void)place;
+          },
+          full.tx)
+        .detach();
+      rt.spawn([]() -> task<> {
+          const sender<std::string> nil;
+          auto sent = co_await nil.send_for("never", 1h);
+          (void)sent;
+        })
+        .detach();
+    }
+    if (round % 2 == 0) {
+      until_senders_wait(full.tx, 9);
+      until_receivers_wait(empty.rx, 6);
+    }
+    REQUIRE(rt.stop(30s).clean);
+    REQUIRE(full.tx.stats().waiting == 0);
+    REQUIRE(conserved(full.tx.stats()));
+  }
+}
