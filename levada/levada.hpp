@@ -12,6 +12,7 @@
 #include <levada/channels/select_set.hpp>
 #include <levada/channels/sender.hpp>
 #include <levada/channels/timers.hpp>
+#include <levada/channels/variance.hpp>
 #include <levada/channels/weak.hpp>
 #include <levada/runtime/blocking.hpp>
 #include <levada/runtime/clock.hpp>
