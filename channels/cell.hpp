@@ -134,5 +134,33 @@ private:
   alignas(typename cell<T>::storage_type) std::byte storage_[cell<T>::size];
 };
 
+/// A cell with an item in it, which it destroys unless that was moved away.
+template <class T>
+class full_cell {
+public:
+  template <class... Args>
+  explicit full_cell(std::in_place_t, Args&&... args) {
+    cell<T>::make(slot_.storage(), std::forward<Args>(args)...);
+  }
+  ~full_cell() {
+    if (full_)
+      cell<T>::destroy(slot_.storage());
+  }
+  full_cell(const full_cell&) = delete;
+  full_cell& operator=(const full_cell&) = delete;
+
+  void* storage() noexcept {
+    return slot_.storage();
+  }
+  /// The item has gone elsewhere.
+  void moved() noexcept {
+    full_ = false;
+  }
+
+private:
+  cell_slot<T> slot_;
+  bool full_ = true;
+};
+
 } // namespace detail
 } // namespace levada

@@ -231,7 +231,7 @@ struct unit {
 
 /// Makes a channel that lives in `home`. Default: rendezvous. Throws
 /// channel_error(invalid_argument) for a negative or absurd capacity, or a
-/// dropping policy on a rendezvous channel. Cost: one allocation; the buffer
+/// policy that drops buffered items on a rendezvous channel. Cost: one allocation; the buffer
 /// grows as it is needed.
 template <class T>
 channel_ends<T> make_channel(const runtime& home,

@@ -217,9 +217,8 @@ std::optional<T> force_send(channel_core& channel, T value) {
     throw_error(make_error_code(errc::invalid_argument),
                 "force_send: a rendezvous channel has nothing to take out");
   using item_cell = cell<T>;
-  cell_slot<T> item;
+  full_cell<T> item{std::in_place, std::move(value)};
   cell_slot<T> oldest;
-  item_cell::make(item.storage(), std::move(value));
   bool displaced = false;
   auto how = offered::closed;
   {
@@ -236,12 +235,11 @@ std::optional<T> force_send(channel_core& channel, T value) {
       how = offered::queued;
     }
   }
-  if (how == offered::closed || how == offered::refused) {
-    item_cell::destroy(item.storage());
+  if (how == offered::closed || how == offered::refused)
     throw_error(
       make_error_code(how == offered::closed ? errc::closed : errc::full),
       "force_send");
-  }
+  item.moved();
   std::optional<T> result;
   if (displaced)
     item_cell::take(oldest.storage(),

@@ -50,8 +50,7 @@ public:
                   "permit::send: used up or moved from");
     auto& channel = *detail::handle_access::core(keep_);
     using cell = detail::cell<T>;
-    detail::cell_slot<T> item;
-    cell::make(item.storage(), std::move(value));
+    detail::full_cell<T> item{std::in_place, std::move(value)};
     auto how = send_status::failed;
     bool ended = false;
     {
@@ -64,6 +63,7 @@ public:
     if (ended)
       channel.end_if_drained();
     const auto done = std::move(keep_); // dropped after the place was used
+    item.moved();
     if (how != send_status::failed)
       return send_result<T>{how};
     channel.drop_permit();
