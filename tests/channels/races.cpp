@@ -71,7 +71,7 @@ task<ending> deliver_in_time(sender<int> out, int item) {
 } // namespace
 
 TEST_CASE("a stop token against a hand-off to a receiver (X-06)", "[stress]") {
-  constexpr int rounds = 100'000;
+  constexpr int rounds = 10'000;
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt);
   std::stop_source stop;
@@ -92,7 +92,7 @@ TEST_CASE("a stop token against a hand-off to a receiver (X-06)", "[stress]") {
 }
 
 TEST_CASE("a stop token against a hand-off from a sender (X-07)", "[stress]") {
-  constexpr int rounds = 100'000;
+  constexpr int rounds = 10'000;
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt);
   std::stop_source stop;
@@ -114,7 +114,7 @@ TEST_CASE("a stop token against a hand-off from a sender (X-07)", "[stress]") {
 }
 
 TEST_CASE("a time that runs out against a hand-off (B-06, S-01)", "[stress]") {
-  constexpr int rounds = 30'000;
+  constexpr int rounds = 5'000;
   levada::manual_clock clock;
   runtime rt{{.workers = 1, .time = &clock}};
   auto [tx, rx] = make_channel<int>(rt, {.capacity = 1});
@@ -159,7 +159,7 @@ TEST_CASE("a time that runs out against a hand-off (B-06, S-01)", "[stress]") {
 }
 
 TEST_CASE("a closing against a hand-off (X-01)", "[stress]") {
-  constexpr int rounds = 30'000;
+  constexpr int rounds = 5'000;
   runtime rt{{.workers = 1}};
   levada::channel_ends<int> ends;
   tally count;

@@ -26,7 +26,7 @@ TEST_CASE(
   "non-blocking select (G-25)",
   "[stress]") {
   // Go's TestNonblockSelectRace: one of two channels is ready at any instant.
-  constexpr int rounds = 30'000;
+  constexpr int rounds = 5'000;
   runtime rt{{.workers = 1}};
   levada::channel_ends<int> a;
   levada::channel_ends<int> b;
