@@ -10,8 +10,8 @@
 
 namespace levada::detail {
 
-/// An optional for types that must not lie in a coroutine frame: g++ 12 does not
-/// align frames beyond 16 bytes.
+/// An optional for types that must not lie in a coroutine frame (g++ 12 does not
+/// align frames beyond 16 bytes) or are too large for a stack.
 template <class T>
 class boxed_optional {
 public:
@@ -39,8 +39,8 @@ private:
 };
 
 template <class T>
-using held
-  = std::conditional_t<(alignof(T) > 16), boxed_optional<T>, std::optional<T>>;
+using held = std::conditional_t<(alignof(T) > 16 || sizeof(T) > 1024),
+                                boxed_optional<T>, std::optional<T>>;
 
 /// The part all results share: an errc, or none.
 class outcome_base {

@@ -42,6 +42,13 @@ struct large {
   std::array<char, Size - sizeof(int)> rest;
 };
 
+// A sanitizer's frames would hold several of these on a stack of 8 MiB.
+#ifdef LEVADA_SANITIZED
+constexpr std::size_t huge = 128 * 1024;
+#else
+constexpr std::size_t huge = 1024 * 1024;
+#endif
+
 struct empty_item {
   explicit empty_item(int v) : value(v) {
   }
@@ -105,7 +112,7 @@ struct counted {
 TEMPLATE_TEST_CASE("items of every kind pass, buffered and not", "",
                    without_default, copy_only, empty_item, aligned<32>,
                    aligned<64>, aligned<4096>, large<100>, large<32 * 1024>,
-                   large<1024 * 1024>) {
+                   large<huge>) {
   for (const auto& kind : waiting_flavours())
     pass_through<TestType>(kind);
 }

@@ -49,8 +49,8 @@ TEST_CASE(
       CHECK(primes[i] % d != 0);
   CHECK(primes.back() == 541);
   // The last receiver went; the closing runs up the whole pipeline.
-  until([&] { return rt.tasks().empty(); });
-  CHECK(rt.channels().empty());
+  // (A task has ended a moment before its handles have gone.)
+  until([&] { return rt.tasks().empty() && rt.channels().empty(); });
 }
 
 TEST_CASE(
