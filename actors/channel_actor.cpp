@@ -14,9 +14,30 @@
 #include <levada/actors/registry.hpp>
 #include <levada/runtime/engine.hpp>
 
+#ifdef __SANITIZE_THREAD__
+extern "C" void __tsan_acquire(void*);
+extern "C" void __tsan_release(void*);
+#endif
+
 namespace levada::detail {
 
 namespace {
+
+// The reference count is in libcaf, which ThreadSanitizer cannot see into: it is
+// told that the last release comes after all others.
+#ifdef __SANITIZE_THREAD__
+void released_here(void* object) noexcept {
+  __tsan_release(object);
+}
+void destroyed_here(void* object) noexcept {
+  __tsan_acquire(object);
+}
+#else
+void released_here(void*) noexcept {
+}
+void destroyed_here(void*) noexcept {
+}
+#endif
 
 /// Ends a channel's actor from a worker, after enqueue() has returned.
 class ending_job final : public caf::resumable {
@@ -103,6 +124,7 @@ void channel_actor::enqueue(caf::mailbox_element_ptr message,
 }
 
 void channel_actor::on_destroy() {
+  destroyed_here(static_cast<channel_core*>(this));
   home().remove(*this);
   home().release();
   if (!getf(is_cleaned_up_flag))
@@ -153,6 +175,7 @@ void channel_core::retain() noexcept {
 }
 
 void channel_core::release() noexcept {
+  released_here(this);
   caf::intrusive_ptr_release(actor_of(*this).ctrl());
 }
 

@@ -391,6 +391,12 @@ void engine::check_deadlock() {
       || blocking.pending() != 0 || live() == 0
       || joining_threads.load(std::memory_order_acquire) == 0)
     return;
+  // A task that was just spawned or woken is on its way into a queue.
+  const auto all = tasks();
+  if (std::any_of(all.begin(), all.end(), [](const task_info& each) {
+        return each.reason == wait_reason::nothing;
+      }))
+    return;
   report_deadlock(*this);
   if (options.deadlock == on_deadlock::abort)
     std::abort();

@@ -81,9 +81,12 @@ TEST_CASE("a nil sender and a nil receiver do not meet (G-02)") {
   const sender<int> tx;
   const receiver<int> rx;
   CHECK(rx.blocking_receive_for(1ms).timed_out());
+  bool received_nothing = false;
   std::jthread waiting{
-    [&] { CHECK(rx.blocking_receive_for(50ms).timed_out()); }};
+    [&] { received_nothing = rx.blocking_receive_for(50ms).timed_out(); }};
   CHECK(tx.blocking_send_for(1, 20ms).timed_out());
+  waiting.join();
+  CHECK(received_nothing);
 }
 
 TEST_CASE("tasks that wait on nil end when the runtime stops (G-02)") {
