@@ -79,21 +79,30 @@ channel_core::~channel_core() {
     drain_into(strays, dead_letter_reason::no_receivers);
   }
   ::operator delete(ring);
-  delete extras_;
+  delete rare();
 }
 
 channel_extras& channel_core::extras() {
-  if (extras_ == nullptr)
-    extras_ = new channel_extras;
-  return *extras_;
+  auto* present = rare();
+  if (present == nullptr) {
+    present = new channel_extras;
+    extras_.store(present, std::memory_order_release);
+  }
+  return *present;
+}
+
+channel_extras* channel_core::rare() const noexcept {
+  return extras_.load(std::memory_order_acquire);
 }
 
 const char* channel_core::name() const noexcept {
-  return extras_ == nullptr ? "" : extras_->name.c_str();
+  const auto* present = rare();
+  return present == nullptr ? "" : present->name.c_str();
 }
 
 dead_letter_sink* channel_core::sink() const noexcept {
-  return extras_ == nullptr ? nullptr : extras_->sink.get();
+  const auto* present = rare();
+  return present == nullptr ? nullptr : present->sink.get();
 }
 
 void channel_core::count_handed_back(std::uint64_t items) noexcept {
@@ -101,9 +110,9 @@ void channel_core::count_handed_back(std::uint64_t items) noexcept {
 }
 
 void channel_core::count_dead_letters(std::uint64_t items) noexcept {
-  auto& rare = extras();
-  rare.dead_lettered += items;
-  rare.undelivered += items;
+  auto& counts = extras();
+  counts.dead_lettered += items;
+  counts.undelivered += items;
 }
 
 // -- the buffer ---------------------------------------------------------------
@@ -263,10 +272,10 @@ void channel_core::cancel_wait(const task_frame* root) noexcept {
     return true;
   };
   if (cancel(receivers.find(root), wait_place::receivers)
-      || cancel(senders.find(root), wait_place::senders) || extras_ == nullptr
-      || cancel(extras_->closers.find(root), wait_place::closers))
+      || cancel(senders.find(root), wait_place::senders) || rare() == nullptr
+      || cancel(rare()->closers.find(root), wait_place::closers))
     return;
-  cancel(extras_->receipts.find(root), wait_place::receipts);
+  cancel(rare()->receipts.find(root), wait_place::receipts);
 }
 
 void channel_core::forget(wait_node& node, wait_place where) noexcept {
@@ -276,7 +285,7 @@ void channel_core::forget(wait_node& node, wait_place where) noexcept {
   if (where != wait_place::receipts)
     queue(where).remove(node);
   else if (static_cast<receipt_node&>(node).buffered)
-    extras_->receipts.remove(node);
+    rare()->receipts.remove(node);
   else
     senders.remove(node);
 }
@@ -292,8 +301,8 @@ void channel_core::release_receivers(wake_list& wakes) noexcept {
 }
 
 void channel_core::settle_receipt(wake_list& wakes, outcome how) noexcept {
-  const auto position = extras_->left++;
-  auto* node = static_cast<receipt_node*>(extras_->receipts.front());
+  const auto position = rare()->left++;
+  auto* node = static_cast<receipt_node*>(rare()->receipts.front());
   if (node == nullptr || node->position != position)
     return;
   end_receipt(*node, how, wakes);
@@ -302,15 +311,15 @@ void channel_core::settle_receipt(wake_list& wakes, outcome how) noexcept {
 void channel_core::drop_last_receipt(wake_list& wakes) noexcept {
   if (!has_receipts)
     return;
-  auto* node = static_cast<receipt_node*>(extras_->receipts.back());
-  if (node->position == extras_->left + count)
+  auto* node = static_cast<receipt_node*>(rare()->receipts.back());
+  if (node->position == rare()->left + count)
     end_receipt(*node, outcome::dropped, wakes);
 }
 
 void channel_core::end_receipt(receipt_node& node, outcome how,
                                wake_list& wakes) noexcept {
-  extras_->receipts.remove(node);
-  has_receipts = !extras_->receipts.empty();
+  rare()->receipts.remove(node);
+  has_receipts = !rare()->receipts.empty();
   node.result = how;
   wakes.add(*node.who);
 }
@@ -329,24 +338,24 @@ void channel_core::enlist_for_receipt(receipt_node& node) {
 
 void channel_core::store_with_receipt(receipt_node& node) noexcept {
   node.buffered = true;
-  node.position = extras_->left + count;
+  node.position = rare()->left + count;
   store(*this, node.slot, erased_mover{type});
-  extras_->receipts.push_back(node);
+  rare()->receipts.push_back(node);
   has_receipts = true;
 }
 
 void channel_core::unsend(receipt_node& node) noexcept {
-  const auto index = static_cast<std::uint32_t>(node.position - extras_->left);
+  const auto index = static_cast<std::uint32_t>(node.position - rare()->left);
   type.relocate(node.slot, slot(index, type.size));
   for (auto i = index; i + 1 < count; ++i)
     type.relocate(slot(i, type.size), slot(i + 1, type.size));
   --count;
   count_handed_back(1);
-  for (auto* later = node.next; later != extras_->receipts.front();
+  for (auto* later = node.next; later != rare()->receipts.front();
        later = later->next)
     --static_cast<receipt_node*>(later)->position;
-  extras_->receipts.remove(node);
-  has_receipts = !extras_->receipts.empty();
+  rare()->receipts.remove(node);
+  has_receipts = !rare()->receipts.empty();
 }
 
 void channel_core::drop_permit() noexcept {
@@ -402,14 +411,14 @@ close_outcome channel_core::close_quietly(const closing& how) {
                          ? dead_letter_reason::no_receivers
                          : dead_letter_reason::killed);
     while (has_receipts)
-      end_receipt(static_cast<receipt_node&>(*extras_->receipts.front()),
+      end_receipt(static_cast<receipt_node&>(*rare()->receipts.front()),
                   outcome::dropped, wakes);
   }
   if (is_drained())
     release_receivers(wakes);
-  if (extras_ != nullptr) {
-    while (auto* node = extras_->closers.front()) {
-      extras_->closers.remove(*node);
+  if (rare() != nullptr) {
+    while (auto* node = rare()->closers.front()) {
+      rare()->closers.remove(*node);
       node->result = outcome::done;
       wakes.add(*node->who);
     }
@@ -465,9 +474,9 @@ close_record channel_core::record() {
   // (right for 49 days, which modulo 2^32 milliseconds is)
   result.when
     = system_clock::now() - milliseconds{steady_milliseconds() - closed_at_};
-  if (extras_ != nullptr) {
-    result.cause = extras_->cause;
-    result.undelivered = extras_->undelivered;
+  if (rare() != nullptr) {
+    result.cause = rare()->cause;
+    result.undelivered = rare()->undelivered;
   }
   return result;
 }
@@ -491,9 +500,9 @@ channel_info channel_core::info() {
   result.stats.received = received;
   result.stats.buffered = count;
   result.stats.waiting = senders.count_of_values();
-  if (extras_ != nullptr) {
-    result.stats.handed_back = extras_->handed_back;
-    result.stats.dead_lettered = extras_->dead_lettered;
+  if (rare() != nullptr) {
+    result.stats.handed_back = rare()->handed_back;
+    result.stats.dead_lettered = rare()->dead_lettered;
   }
   return result;
 }

@@ -226,8 +226,11 @@ public:
   /// Wakes everyone who waits to receive with `closed`: nothing will come.
   void release_receivers(wake_list& wakes) noexcept;
 
-  /// The rare part, made when it is first needed; may throw bad_alloc.
+  /// The rare part, made under the lock when it is first needed; may throw
+  /// bad_alloc.
   channel_extras& extras();
+  /// The same, or null.
+  channel_extras* rare() const noexcept;
 
   dead_letter_sink* sink() const noexcept;
   void count_dead_letters(std::uint64_t items) noexcept;
@@ -260,8 +263,9 @@ private:
   std::uint32_t closed_at_ = 0;
   /// The task function that closed it.
   std::source_location closed_by_{};
-  /// Name, hook, cause, receipts: what few channels have.
-  channel_extras* extras_ = nullptr;
+  /// Name, hook, cause, receipts: what few channels have. The name is read
+  /// without the lock: it never changes, but the extras may come later.
+  std::atomic<channel_extras*> extras_{nullptr};
   /// The registry, of which it holds one reference.
   channel_directory* home_;
   /// Next in the registry's bucket.
