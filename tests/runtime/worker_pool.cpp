@@ -158,7 +158,7 @@ TEST_CASE("a ring that never runs dry does not starve jobs from outside") {
   CHECK(rounds <= worker_pool::turn);
 }
 
-TEST_CASE("more jobs than the ring holds spill over; each runs once") {
+TEST_CASE("more jobs than the ring holds spill over, each runs once") {
   constexpr job count = 10 * worker::ring_size + 17;
   std::vector<job> order;
   on_own_thread([&] {
