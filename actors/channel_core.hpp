@@ -186,6 +186,10 @@ public:
   /// Takes a node out whose frame goes away.
   void forget(wait_node& node, wait_place where) noexcept;
 
+  /// Puts an item that was received back, to be the next one; whoever waits to
+  /// receive gets it. The slot is raw afterwards.
+  void put_back(void* item) noexcept;
+
   /// Gives a reserved place back.
   void drop_permit() noexcept;
 

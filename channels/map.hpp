@@ -1,0 +1,290 @@
+// map, filter, filter_map, filter_as: what a receiver gives, changed or chosen.
+//
+//   auto lengths = levada::map(lines, [](const std::string& s) { return s.size(); });
+//   auto evens = levada::filter(numbers, [](int n) { return n % 2 == 0; });
+//   auto texts = levada::filter_as<std::string>(variants);
+//
+// They take any receiver and give an any_receiver. The function runs in whoever
+// receives, for one item at a time; nothing runs in the background. map calls it
+// when the value is taken (not by ready()), the filters when an item has come.
+// What it throws reaches the reader, that item is gone, the next receive goes on.
+// Closing, threads and cost: see any_receiver.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include <levada/channels/any_receiver.hpp>
+
+namespace levada {
+namespace detail {
+
+template <class U, class T, class F>
+class map_source final : public source<U> {
+public:
+  map_source(std::unique_ptr<source<T>> from, F f)
+      : from_(std::move(from)),
+        f_(std::move(f)) {
+  }
+  void close() noexcept override {
+    from_->close();
+  }
+  bool is_closed() const noexcept override {
+    return !made_ && from_->is_closed();
+  }
+  bool holds_value() const noexcept override {
+    return made_ || from_->holds_value();
+  }
+
+private:
+  void do_wish(wish_list& list) override {
+    from_->wish(list);
+  }
+  bool do_look(std::uint32_t index) override {
+    return from_->look(index);
+  }
+  receive_result<U> do_take() override {
+    if (made_)
+      return receive_result<U>{std::in_place,
+                               *std::exchange(made_, std::nullopt)};
+    auto got = from_->take();
+    if (!got)
+      return receive_result<U>{static_cast<errc>(got.error().value())};
+    return receive_result<U>{std::in_place, std::invoke(f_, *std::move(got))};
+  }
+  U* do_peek() override {
+    if (!made_ && from_->holds_value()) {
+      auto got = from_->take();
+      made_.emplace(std::invoke(f_, *std::move(got)));
+    }
+    return made_ ? &*made_ : nullptr;
+  }
+
+  std::unique_ptr<source<T>> from_;
+  F f_;
+  std::optional<U> made_;
+};
+
+template <class T, class P>
+class filter_source final : public source<T> {
+public:
+  filter_source(std::unique_ptr<source<T>> from, P accepts)
+      : from_(std::move(from)),
+        accepts_(std::move(accepts)) {
+  }
+  void close() noexcept override {
+    from_->close();
+  }
+  bool is_closed() const noexcept override {
+    return from_->is_closed();
+  }
+  bool holds_value() const noexcept override {
+    return from_->holds_value();
+  }
+
+private:
+  void do_wish(wish_list& list) override {
+    from_->wish(list);
+  }
+  bool do_look(std::uint32_t index) override {
+    if (!from_->look(index))
+      return false;
+    auto* item = from_->peek();
+    if (item == nullptr)
+      return true;
+    bool wanted = false;
+    try {
+      wanted = std::invoke(accepts_, std::as_const(*item));
+    } catch (...) {
+      (void)from_->take(); // or it would be asked about for ever
+      throw;
+    }
+    if (!wanted)
+      (void)from_->take();
+    return wanted;
+  }
+  receive_result<T> do_take() override {
+    return from_->take();
+  }
+  T* do_peek() override {
+    return from_->peek();
+  }
+
+  std::unique_ptr<source<T>> from_;
+  P accepts_;
+};
+
+template <class U, class T, class F>
+class filter_map_source final : public source<U> {
+public:
+  filter_map_source(std::unique_ptr<source<T>> from, F f)
+      : from_(std::move(from)),
+        f_(std::move(f)) {
+  }
+  void close() noexcept override {
+    made_.reset();
+    from_->close();
+  }
+  bool is_closed() const noexcept override {
+    return !made_ && from_->is_closed();
+  }
+  bool holds_value() const noexcept override {
+    return made_.has_value();
+  }
+
+private:
+  void do_wish(wish_list& list) override {
+    from_->wish(list);
+  }
+  bool do_look(std::uint32_t index) override {
+    if (!from_->look(index))
+      return false;
+    auto got = from_->take();
+    if (!got)
+      return true;
+    made_ = std::invoke(f_, *std::move(got));
+    return made_.has_value();
+  }
+  receive_result<U> do_take() override {
+    if (!made_)
+      return receive_result<U>{errc::closed};
+    return receive_result<U>{std::in_place,
+                             *std::exchange(made_, std::nullopt)};
+  }
+  U* do_peek() override {
+    return made_ ? &*made_ : nullptr;
+  }
+
+  std::unique_ptr<source<T>> from_;
+  F f_;
+  std::optional<U> made_;
+};
+
+/// A predicate with a memory, which needs to know what it is asked about.
+template <class P, class T>
+concept binds_to = requires(P p) { std::move(p).template bind<T>(); };
+
+template <class U>
+struct is_variant : std::false_type {};
+template <class... Ts>
+struct is_variant<std::variant<Ts...>> : std::true_type {};
+
+template <class U, class T>
+std::optional<U> narrowed(T&& item) {
+  using plain = std::remove_cvref_t<T>;
+  if constexpr (is_variant<plain>::value) {
+    if (auto* found = std::get_if<U>(&item))
+      return std::move(*found);
+    return std::nullopt;
+  } else {
+    static_assert(std::is_pointer_v<plain> && std::is_pointer_v<U>,
+                  "filter_as narrows a variant to one of its types, or a "
+                  "pointer to a derived class; else use filter_map");
+    if (auto* found = dynamic_cast<U>(item))
+      return found;
+    return std::nullopt;
+  }
+}
+
+} // namespace detail
+
+/// Gives f(item) for each item.
+template <receivable R, class F>
+  requires std::invocable<F&, received_type<R>>
+auto map(R from, F f) {
+  using T = received_type<R>;
+  using U = std::decay_t<std::invoke_result_t<F&, T>>;
+  return detail::source_access::make<U>(
+    std::make_unique<detail::map_source<U, T, F>>(
+      detail::source_of(std::move(from)), std::move(f)));
+}
+
+/// Gives the items that `accepts` is true for; the others are dropped. (May be
+/// with_previous(…).)
+template <receivable R, class P>
+any_receiver<received_type<R>> filter(R from, P accepts) {
+  using T = received_type<R>;
+  if constexpr (detail::binds_to<P, T>) {
+    return filter(std::move(from), std::move(accepts).template bind<T>());
+  } else {
+    static_assert(std::predicate<P&, const T&>,
+                  "filter takes a predicate on the received items");
+    return detail::source_access::make<T>(
+      std::make_unique<detail::filter_source<T, P>>(
+        detail::source_of(std::move(from)), std::move(accepts)));
+  }
+}
+
+/// f(item) is an optional: gives what is in it, and drops the item when nothing.
+template <receivable R, class F>
+  requires std::invocable<F&, received_type<R>>
+auto filter_map(R from, F f) {
+  using T = received_type<R>;
+  using U = typename std::decay_t<std::invoke_result_t<F&, T>>::value_type;
+  return detail::source_access::make<U>(
+    std::make_unique<detail::filter_map_source<U, T, F>>(
+      detail::source_of(std::move(from)), std::move(f)));
+}
+
+/// Gives the items that are a U: one alternative of a variant, or pointers that
+/// dynamic_cast to U.
+template <class U, receivable R>
+any_receiver<U> filter_as(R from) {
+  return filter_map(std::move(from), [](received_type<R> item) {
+    return detail::narrowed<U>(std::move(item));
+  });
+}
+
+namespace detail {
+
+template <class T, class P>
+class previous_filter {
+public:
+  previous_filter(P accepts, bool first)
+      : accepts_(std::move(accepts)),
+        first_(first) {
+  }
+
+  bool operator()(const T& item) {
+    const bool result
+      = previous_ ? static_cast<bool>(std::invoke(accepts_, item, *previous_))
+                  : first_;
+    previous_ = item;
+    return result;
+  }
+
+private:
+  P accepts_;
+  bool first_;
+  std::optional<T> previous_;
+};
+
+} // namespace detail
+
+/// A predicate for filter() that sees the item before, too:
+/// `filter(rx, with_previous([](int now, int before) { return now != before; }))`.
+/// "Before" is the last item seen, also when it was not accepted. The first item
+/// has none: it is accepted if `first_is_true`. Copies each item.
+template <class P>
+class with_previous {
+public:
+  explicit with_previous(P accepts, bool first_is_true = true)
+      : accepts_(std::move(accepts)),
+        first_(first_is_true) {
+  }
+
+  template <class T>
+    requires std::predicate<P&, const T&, const T&>
+  detail::previous_filter<T, P> bind() && {
+    return {std::move(accepts_), first_};
+  }
+
+private:
+  P accepts_;
+  bool first_;
+};
+
+} // namespace levada
