@@ -31,17 +31,21 @@ namespace detail {
 /// What can be made into an any_receiver, and of what.
 template <class R>
 struct source_traits {};
-template <class T>
-struct source_traits<receiver<T>> {
-  using value_type = T;
+template <is_receiver R>
+struct source_traits<R> {
+  using value_type = typename R::value_type;
 };
 template <class T>
 struct source_traits<channel<T>> {
   using value_type = T;
 };
 template <class T>
-struct source_traits<any_receiver<T>> {
-  using value_type = T;
+void as_any_receiver(const any_receiver<T>&);
+template <class R>
+concept is_any_receiver = requires(const R& one) { as_any_receiver(one); };
+template <is_any_receiver R>
+struct source_traits<R> {
+  using value_type = typename R::value_type;
 };
 
 struct source_access;
@@ -70,20 +74,21 @@ private:
   bool do_look(std::uint32_t index) override {
     return from_->look(index);
   }
-  receive_result<U> do_take() override {
+  std::optional<receive_result<U>> do_take() override {
     if (converted_)
       return receive_result<U>{std::in_place,
                                *std::exchange(converted_, std::nullopt)};
     auto got = from_->take();
     if (!got)
-      return receive_result<U>{static_cast<errc>(got.error().value())};
-    return receive_result<U>{std::in_place, static_cast<U>(*std::move(got))};
+      return std::nullopt;
+    if (!*got)
+      return receive_result<U>{errc_of(*got)};
+    return receive_result<U>{std::in_place, static_cast<U>(*std::move(*got))};
   }
   U* do_peek() override {
-    if (!converted_ && from_->peek() != nullptr) {
-      auto got = from_->take();
-      converted_.emplace(static_cast<U>(*std::move(got)));
-    }
+    if (!converted_ && from_->holds_value())
+      if (auto got = from_->take())
+        converted_.emplace(static_cast<U>(**std::move(got)));
     return converted_ ? &*converted_ : nullptr;
   }
 
@@ -165,19 +170,20 @@ public:
   // -- never waiting ----------------------------------------------------------
 
   try_receive_result<T> try_receive() {
-    return look_now<try_receive_result<T>>(errc::empty);
+    return receive_here<try_receive_result<T>>(
+      {.now = true, .late = errc::empty});
   }
 
   /// After a true ready(): the value; else errc::not_ready or errc::closed.
   receive_result<T> consume() {
-    return look_now<receive_result<T>>(errc::not_ready);
+    return receive_here<receive_result<T>>(
+      {.now = true, .late = errc::not_ready});
   }
 
   // -- on a thread: throw channel_error(wrong_thread) inside a task -----------
 
   receive_result<T> blocking_receive(const std::stop_token& stop = {}) {
-    return finish<receive_result<T>>(
-      *source_, detail::block_for_source(*source_, {.stop = stop}));
+    return receive_here<receive_result<T>>({.stop = stop});
   }
   template <class Rep, class Period>
   timed_receive_result<T>
@@ -214,35 +220,39 @@ private:
   friend class any_receiver;
 
   template <class Result>
-  static Result finish(detail::source<T>& from, errc why) {
-    if (why != errc{})
-      return Result{why};
-    auto got = from.take();
+  static Result to(receive_result<T> got) {
     if (!got)
-      return Result{static_cast<errc>(got.error().value())};
+      return Result{detail::errc_of(got)};
     return Result{std::in_place, *std::move(got)};
   }
 
   template <class Result>
   static task<Result> receive_task(detail::source<T>* from,
                                    detail::source_limits limits, here line) {
-    const errc why
-      = co_await detail::wait_for_source(*from, std::move(limits), line);
-    co_return finish<Result>(*from, why);
+    for (;;) {
+      const errc why = co_await detail::wait_for_source(*from, limits, line);
+      if (why != errc{})
+        co_return Result{why};
+      if (auto got = from->take())
+        co_return to<Result>(*std::move(got));
+    }
   }
 
   static task<bool> ready_task(detail::source<T>* from,
                                detail::source_limits limits, here line) {
-    const errc why
-      = co_await detail::wait_for_source(*from, std::move(limits), line);
+    const errc why = co_await detail::wait_for_source(*from, limits, line);
     co_return why == errc{} && from->holds_value();
   }
 
   template <class Result>
-  Result look_now(errc nothing) {
-    return finish<Result>(
-      *source_,
-      detail::block_for_source(*source_, {.now = true, .late = nothing}));
+  Result receive_here(const detail::source_limits& limits) {
+    for (;;) {
+      const errc why = detail::block_for_source(*source_, limits);
+      if (why != errc{})
+        return Result{why};
+      if (auto got = source_->take())
+        return to<Result>(*std::move(got));
+    }
   }
 
   std::unique_ptr<detail::source<T>> source_;

@@ -46,20 +46,21 @@ private:
   bool do_look(std::uint32_t index) override {
     return from_->look(index);
   }
-  receive_result<U> do_take() override {
+  std::optional<receive_result<U>> do_take() override {
     if (made_)
       return receive_result<U>{std::in_place,
                                *std::exchange(made_, std::nullopt)};
     auto got = from_->take();
     if (!got)
-      return receive_result<U>{static_cast<errc>(got.error().value())};
-    return receive_result<U>{std::in_place, std::invoke(f_, *std::move(got))};
+      return std::nullopt;
+    if (!*got)
+      return receive_result<U>{errc_of(*got)};
+    return receive_result<U>{std::in_place, std::invoke(f_, **std::move(got))};
   }
   U* do_peek() override {
-    if (!made_ && from_->holds_value()) {
-      auto got = from_->take();
-      made_.emplace(std::invoke(f_, *std::move(got)));
-    }
+    if (!made_ && from_->holds_value())
+      if (auto got = from_->take())
+        made_.emplace(std::invoke(f_, **std::move(got)));
     return made_ ? &*made_ : nullptr;
   }
 
@@ -92,9 +93,11 @@ private:
   bool do_look(std::uint32_t index) override {
     if (!from_->look(index))
       return false;
+    if (!from_->holds_value())
+      return true; // closed
     auto* item = from_->peek();
     if (item == nullptr)
-      return true;
+      return false; // void
     bool wanted = false;
     try {
       wanted = std::invoke(accepts_, std::as_const(*item));
@@ -106,7 +109,7 @@ private:
       (void)from_->take();
     return wanted;
   }
-  receive_result<T> do_take() override {
+  std::optional<receive_result<T>> do_take() override {
     return from_->take();
   }
   T* do_peek() override {
@@ -144,11 +147,13 @@ private:
       return false;
     auto got = from_->take();
     if (!got)
-      return true;
-    made_ = std::invoke(f_, *std::move(got));
+      return false;
+    if (!*got)
+      return true; // closed
+    made_ = std::invoke(f_, **std::move(got));
     return made_.has_value();
   }
-  receive_result<U> do_take() override {
+  std::optional<receive_result<U>> do_take() override {
     if (!made_)
       return receive_result<U>{errc::closed};
     return receive_result<U>{std::in_place,

@@ -60,7 +60,7 @@ private:
     inputs_.erase(which);
     return inputs_.empty();
   }
-  receive_result<T> do_take() override {
+  std::optional<receive_result<T>> do_take() override {
     if (found_ == nullptr)
       return receive_result<T>{errc::closed};
     return std::exchange(found_, nullptr)->take();

@@ -80,7 +80,7 @@ public:
     }
     if (limits_.now) {
       late_ = list.next();
-      list.extra().otherwise = late_;
+      list.add_otherwise();
     } else if (limits_.deadline != time_point::max()) {
       late_ = list.next();
       list.add(limits_.deadline);
@@ -103,15 +103,15 @@ private:
 
 /// Waits until `from` has a result; errc{} when it has.
 template <class T>
-task<errc> wait_for_source(source<T>& from, source_limits limits,
+task<errc> wait_for_source(source<T>& from, const source_limits& limits,
                            std::source_location line) {
   select_claim claim;
   source_wait wait{limits};
   for (;;) {
     claim.begin_again();
     round now{claim, line};
-    from.wish(now.wishes());
     wait.add_limits(now.wishes());
+    from.wish(now.wishes());
     const std::uint32_t index = co_await now;
     const auto why = wait.verdict(index);
     if (why != errc{})
@@ -128,8 +128,8 @@ errc block_for_source(source<T>& from, const source_limits& limits) {
   for (;;) {
     claim.begin_again();
     round now{claim};
-    from.wish(now.wishes());
     wait.add_limits(now.wishes());
+    from.wish(now.wishes());
     const auto index = now.block();
     if (const auto why = wait.verdict(index); why != errc{})
       return why;

@@ -208,11 +208,20 @@ private:
   std::uint32_t index_;
 };
 
-// (keyed by the plain type: see slot_of)
 template <class T>
-struct case_traits<receiver<T>> {
-  using slot = receive_slot<T>;
-  static const void* identity(const receiver<T>& from) noexcept {
+void as_receiver(const receiver<T>&);
+
+/// A receiver, or derived from one.
+template <class R>
+concept is_receiver = requires(const R& one) { as_receiver(one); };
+
+// (keyed by the plain type: see slot_of)
+template <class Case>
+  requires is_receiver<Case>
+struct case_traits<Case> {
+  using slot = receive_slot<typename Case::value_type>;
+  static const void*
+  identity(const receiver<typename Case::value_type>& from) noexcept {
     return handle_access::core(from);
   }
 };

@@ -39,7 +39,7 @@ public:
   bool look(std::uint32_t index) {
     return source_.look(index);
   }
-  result finish() {
+  std::optional<result> finish() {
     return source_.take();
   }
 
@@ -47,11 +47,7 @@ private:
   source<T>& source_;
 };
 
-template <class T>
-void is_any_receiver(const any_receiver<T>&);
-
-template <class Case>
-  requires requires(const Case& one) { is_any_receiver(one); }
+template <is_any_receiver Case>
 struct case_traits<Case> {
   using slot = source_slot<typename Case::value_type>;
   static const void*
@@ -139,7 +135,14 @@ private:
 
   template <std::size_t I, class Slot>
   bool settle(Slot& slot, result_type& result) {
-    result.result_.template emplace<I + 1>(slot.finish());
+    if constexpr (slot_in_rounds<Slot>) {
+      auto got = slot.finish();
+      if (!got)
+        return false;
+      result.result_.template emplace<I + 1>(*std::move(got));
+    } else {
+      result.result_.template emplace<I + 1>(slot.finish());
+    }
     result.source_ = sources_[I];
     return true;
   }

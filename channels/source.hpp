@@ -46,12 +46,19 @@ public:
     cases_.push_back(&wish);
     ++next_;
   }
+  /// A point in time that has not come yet.
   void add(time_point due) {
     const auto index = next_++;
+    if (extra_.otherwise != select_engine::none)
+      return; // nobody waits
     if (due < extra_.deadline || extra_.time == select_engine::none)
       extra_.time = index;
     if (due < extra_.deadline)
       extra_.deadline = due;
+  }
+  /// Nobody waits: this comes true when nothing else does. Before all others.
+  void add_otherwise() {
+    extra_.otherwise = next_++;
   }
   void add(const std::stop_token& token) {
     extra_.stop = next_++;
@@ -80,6 +87,12 @@ public:
   }
 };
 
+/// Why there is none.
+template <class T>
+errc errc_of(const receive_result<T>& failed) noexcept {
+  return static_cast<errc>(failed.error().value());
+}
+
 template <class T>
 class source {
 public:
@@ -91,10 +104,12 @@ public:
   /// Adds what it waits for.
   void wish(wish_list& list) {
     first_ = list.next();
-    if (has_result_)
+    if (has_result())
       list.add(at_once_.emplace(list.claim(), list.next()));
-    else
+    else {
+      at_once_.reset();
       do_wish(list);
+    }
     last_ = list.next();
   }
 
@@ -105,17 +120,15 @@ public:
 
   /// That wish came true. True: take() has something; false: wish again.
   bool look(std::uint32_t index) {
-    if (!has_result_)
-      has_result_ = do_look(index);
+    if (at_once_ && at_once_->index == index)
+      return has_result();
+    has_result_ = do_look(index);
     return has_result_;
   }
 
-  bool has_result() const noexcept {
-    return has_result_;
-  }
-
-  /// After look() was true, once: the value, or closed.
-  receive_result<T> take() {
+  /// After look() was true, once: the value, or closed; nothing when it has become
+  /// void meanwhile (then wish again).
+  std::optional<receive_result<T>> take() {
     has_result_ = false;
     return do_take();
   }
@@ -137,16 +150,19 @@ public:
     return item;
   }
 
-protected:
-  /// Something that was in hand has become void.
-  void forget_result() noexcept {
-    has_result_ = false;
+private:
+  /// False when what was in hand has become void.
+  virtual bool still_valid() const noexcept {
+    return true;
+  }
+  bool has_result() noexcept {
+    has_result_ = has_result_ && still_valid();
+    return has_result_;
   }
 
-private:
   virtual void do_wish(wish_list& list) = 0;
   virtual bool do_look(std::uint32_t index) = 0;
-  virtual receive_result<T> do_take() = 0;
+  virtual std::optional<receive_result<T>> do_take() = 0;
   virtual T* do_peek() = 0;
 
   bool has_result_ = false;
@@ -197,7 +213,7 @@ private:
   bool do_look(std::uint32_t) override {
     return true;
   }
-  receive_result<T> do_take() override {
+  std::optional<receive_result<T>> do_take() override {
     return wish_ ? wish_->finish() : receive_result<T>{errc::closed};
   }
   T* do_peek() override {

@@ -8,14 +8,17 @@
 #include <levada/channels/arrows.hpp>
 #include <levada/channels/blocking_range.hpp>
 #include <levada/channels/channel.hpp>
+#include <levada/channels/event.hpp>
 #include <levada/channels/map.hpp>
 #include <levada/channels/merge.hpp>
+#include <levada/channels/missed_tick.hpp>
 #include <levada/channels/receiver.hpp>
 #include <levada/channels/result.hpp>
 #include <levada/channels/select.hpp>
 #include <levada/channels/select_in_rounds.hpp>
 #include <levada/channels/select_set.hpp>
 #include <levada/channels/sender.hpp>
+#include <levada/channels/timer.hpp>
 #include <levada/channels/timers.hpp>
 #include <levada/channels/weak.hpp>
 #include <levada/runtime/blocking.hpp>
