@@ -271,7 +271,7 @@ TEST_CASE(
 
 TEST_CASE(
   "a deadlock is reported with every task, its line and its channel, "
-  "and ends the program if asked to") {
+  "and ends the program if asked to (G-31)") {
   const auto child = test::in_child([] {
     runtime rt{
       {.workers = 2, .deadlock = on_deadlock::abort, .deadlock_after = 1ms}};
