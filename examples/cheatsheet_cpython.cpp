@@ -1,0 +1,73 @@
+// Regions of docs/cheatsheet.md: the idioms of CPython's interpreters.channels.
+// covers: I-36
+
+#include <iostream>
+#include <string>
+#include <utility>
+
+#include <levada/levada.hpp>
+
+using namespace std::chrono_literals;
+
+namespace {
+
+// [create]
+levada::task<> greet(levada::receiver<std::string> rx) {
+  auto name = co_await rx.receive();
+  std::cout << "hello, " << name.value() << '\n';
+}
+
+void two_runtimes() {
+  levada::runtime here;
+  levada::runtime there; // schedules its own tasks, like another interpreter
+  auto [tx, rx]
+    = levada::make_channel<std::string>(here, {.capacity = levada::unbounded});
+  auto greeting = there.spawn(greet, std::move(rx));
+  (void)tx.try_send("spam"); // send_nowait: there is always room
+  greeting.blocking_join();
+}
+// [/create]
+
+// [nowait]
+void look(const levada::receiver<int>& rx) {
+  auto item = rx.try_receive();
+  if (item.empty())
+    std::cout << "nothing there\n";
+  std::cout << rx.try_receive().value_or(0) << '\n'; // with a default
+}
+// [/nowait]
+
+// [send]
+levada::task<> send_and_see(levada::sender<int> tx) {
+  auto sent = co_await tx.send_and_wait_for(1, 100ms);
+  if (sent.timed_out()) // the queue no longer holds it
+    std::cout << "nobody took " << sent.take() << '\n';
+}
+// [/send]
+
+// [registry]
+void tidy(levada::runtime& rt) {
+  for (const auto& each : rt.channels()) {
+    std::cout << each.name << " holds " << each.size << '\n';
+    try {
+      rt.close(each.id, {.end = levada::close_request::which::receive});
+    } catch (const levada::channel_not_empty&) {
+      rt.close(each.id, {.force = true}); // what it holds is dropped
+    }
+  }
+}
+// [/registry]
+
+} // namespace
+
+int main() {
+  two_runtimes();
+  levada::runtime rt;
+  auto [tx, rx] = levada::make_channel<int>(
+    rt, {.name = "numbers", .capacity = levada::unbounded});
+  look(rx);
+  rt.block_on(send_and_see, tx);
+  (void)tx.try_send(5);
+  tidy(rt);
+  std::cout << to_string(rx.close_record().reason) << '\n';
+}
