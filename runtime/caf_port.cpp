@@ -193,6 +193,10 @@ bool caf_host::quiet() const noexcept {
   return pool_ != nullptr && pool_->quiet();
 }
 
+std::uint64_t caf_host::dispatches() const noexcept {
+  return pool_ == nullptr ? 0 : pool_->dispatches();
+}
+
 void caf_host::stop() noexcept {
   if (owned_ != nullptr)
     owned_->system.reset();

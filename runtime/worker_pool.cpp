@@ -372,7 +372,7 @@ job worker_pool::park(worker& self) {
                                    + on_quiet.after)) {
       asked = true;
       if (quiet() && dispatches() == quiet_since)
-        on_quiet.call(*on_quiet.argument);
+        asked = on_quiet.call(*on_quiet.argument);
     }
   }
   self.searching = signal == 2;

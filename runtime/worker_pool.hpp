@@ -45,7 +45,9 @@ class engine;
 
 /// What the last worker that fell asleep does when all stays quiet.
 struct quiet_watch {
-  void (*call)(engine&) = nullptr; ///< null: nothing
+  /// True when it has judged; false: call it again when that long has passed.
+  /// Null: nothing is done.
+  bool (*call)(engine&) = nullptr;
   engine* argument = nullptr;
   std::chrono::milliseconds after{0};
 };
