@@ -1,0 +1,33 @@
+// A fence for both sides of a race, paid by the rare side alone.
+//
+// Two threads that each write one word and then read the other's need a full
+// fence between the two on *both* sides, or both may miss the other's write. On
+// the frequent side that fence would cost more than all the rest. The kernel can
+// run it on every thread of the process instead (membarrier(2)), at a few
+// microseconds: then the rare side calls process_barrier(), and the frequent one
+// only keeps the compiler from reordering (compiler_barrier()).
+//
+// After process_barrier() each other thread stands at some point of its program:
+// all it wrote before that point is visible here, all it reads after that point
+// sees what was written here before the call.
+#pragma once
+
+#include <atomic>
+
+#include <levada/runtime/export.hpp>
+
+namespace levada::detail {
+
+/// True where process_barrier() works; asked once, the answer never changes.
+LEVADA_API bool has_process_barrier() noexcept;
+
+/// The rare side. Where has_process_barrier() is false it is a fence of this
+/// thread only, and the frequent side must have its own.
+void process_barrier() noexcept;
+
+/// The frequent side.
+inline void compiler_barrier() noexcept {
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+}
+
+} // namespace levada::detail
