@@ -80,15 +80,16 @@ protected:
   /// One go under the lock. `park`: enlist when there is nothing to settle.
   attempt go(std::coroutine_handle<> leaf, task_frame& root, bool park) {
     auto& channel = *step_.channel;
-    channel.lock.lock();
+    auto& seat = root.seat();
+    channel.lock.lock(seat);
     if (step_.result != outcome::pending) [[unlikely]]
       return go_on_locked(leaf, root, park);
     if (step_.settle_quickly()) [[likely]] {
-      channel.lock.unlock();
+      channel.lock.unlock(seat);
       return attempt::settled;
     }
     if (auto* partner = step_.settle_with_partner()) {
-      channel.lock.unlock();
+      channel.lock.unlock(seat);
       wake(*partner);
       return attempt::settled;
     }
@@ -100,10 +101,11 @@ protected:
                                          task_frame& root, bool park) {
     auto& channel = *step_.channel;
     bool ended = false;
+    auto& seat = root.seat();
     {
       stray_list strays{channel.type};
       wake_list wakes;
-      adopted_spin_guard guard{channel.lock};
+      adopted_seat_guard guard{channel.lock, seat};
       if (step_.result != outcome::pending) {
         // a limit was faster
       } else if (step_.settle(wakes, &strays)) {

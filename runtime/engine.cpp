@@ -322,17 +322,26 @@ std::vector<task_info> engine::tasks() const {
 
 void engine::cancel(errc why,
                     const std::function<bool(const task_frame&)>& chosen) {
-  std::vector<std::pair<std::uint64_t, const task_frame*>> in_channels;
+  // A task parks by publishing where (announce()), then looking at cancel_; here
+  // it is the other way round.
   for (auto& shard : shards_) {
-    wake_list wakes; // fires when the shard's lock is free again
     spin_guard guard{shard.lock};
     for (auto* root = shard.first; root != nullptr; root = root->live_.next) {
       if (!chosen(*root))
         continue;
       std::uint8_t none = 0;
-      // seq_cst: a task parks by publishing where, then looking at this
       root->cancel_.compare_exchange_strong(none,
                                             static_cast<std::uint8_t>(why));
+    }
+  }
+  process_barrier();
+  std::vector<std::pair<std::uint64_t, const task_frame*>> in_channels;
+  for (auto& shard : shards_) {
+    wake_list wakes; // fires when the shard's lock is free again
+    spin_guard guard{shard.lock};
+    for (auto* root = shard.first; root != nullptr; root = root->live_.next) {
+      if (!root->cancelled() || !chosen(*root))
+        continue;
       std::lock_guard side_guard{side_lock(*root)};
       const auto wait_word = root->wait_.load(std::memory_order_seq_cst);
       const auto place = task_frame::place_in(wait_word);

@@ -27,6 +27,7 @@
 
 #include <caf/resumable.hpp>
 
+#include <levada/runtime/biased_lock.hpp>
 #include <levada/runtime/error.hpp>
 #include <levada/runtime/export.hpp>
 #include <levada/runtime/task_block.hpp>
@@ -44,6 +45,8 @@ struct run_context {
   std::coroutine_handle<> next;
   /// A recent time, in milliseconds since the engine began.
   std::uint32_t recent = 0;
+  /// The thread's seat at locks that are biased.
+  bias_seat* seat = nullptr;
 };
 
 /// A wait that is no channel's (a sleep, a join, a nil channel), as seen by
@@ -107,7 +110,8 @@ public:
     wait_.store(static_cast<std::uint64_t>(why) << 56 | where,
                 std::memory_order_relaxed);
 #if !defined(__x86_64__) && !defined(__i386__)
-    // On x86 the lock that follows is a full barrier by itself.
+    // On x86 the lock that follows is a full barrier by itself, or it is biased
+    // to this thread; for that whoever cancels calls process_barrier().
     std::atomic_thread_fence(std::memory_order_seq_cst);
 #endif
   }
@@ -118,6 +122,11 @@ public:
     since_.store(context().recent | 1U, std::memory_order_relaxed);
     resume_point_ = leaf.address();
     line_.store(line, std::memory_order_relaxed);
+  }
+
+  /// The seat of the worker it runs on. Good until it parks.
+  bias_seat& seat() const noexcept {
+    return *context().seat;
   }
 
   /// Counts one operation that did not wait; true when the task has used up

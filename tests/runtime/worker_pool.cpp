@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <numeric>
@@ -396,4 +397,35 @@ TEST_CASE("every job pushed from inside and outside runs exactly once",
                         [](const auto& each) { return each != 1; })
           == 0);
   }
+}
+
+TEST_CASE("a job in a run-next slot is run once, by its owner or by the watch",
+          "[stress]") {
+  // Each job puts its successor into the slot and goes on for about as long as
+  // the watch takes to come for it.
+  constexpr job last = 400;
+  worker_pool pool{3};
+  std::vector<std::atomic<int>> runs(last + 1);
+  std::atomic<bool> finished{false};
+  {
+    crew workers{pool, [&](worker& self, job mine) {
+                   runs[mine].fetch_add(1);
+                   if (mine == last) {
+                     finished = true;
+                     finished.notify_all();
+                     return;
+                   }
+                   pool.push_next(self, mine + 1);
+                   const auto end
+                     = std::chrono::steady_clock::now()
+                       + std::chrono::microseconds{mine * 7919 % 3000};
+                   while (std::chrono::steady_clock::now() < end
+                          && self.run_next.load() != 0)
+                     ;
+                 }};
+    pool.push_global(1);
+    finished.wait(false);
+  }
+  for (job each = 1; each <= last; ++each)
+    REQUIRE(runs[each].load() == 1);
 }
