@@ -78,11 +78,13 @@ protected:
   enum class attempt : std::uint8_t { settled, parked, undecided };
 
   /// One go under the lock. `park`: enlist when there is nothing to settle.
+  /// `Limited`: a limit may have ended the wait already.
+  template <bool Limited>
   attempt go(std::coroutine_handle<> leaf, task_frame& root, bool park) {
     auto& channel = *step_.channel;
     auto& seat = root.seat();
     channel.lock.lock(seat);
-    if (step_.result != outcome::pending) [[unlikely]]
+    if (Limited && step_.result != outcome::pending) [[unlikely]]
       return go_on_locked(leaf, root, park);
     if (step_.settle_quickly()) [[likely]] {
       channel.lock.unlock(seat);
@@ -100,8 +102,17 @@ protected:
   [[gnu::noinline]] attempt go_on_locked(std::coroutine_handle<> leaf,
                                          task_frame& root, bool park) {
     auto& channel = *step_.channel;
-    bool ended = false;
     auto& seat = root.seat();
+    root.announce(Step::reason, channel.id);
+    if (park && step_.must_wait() && step_.result == outcome::pending
+        && !root.cancelled()) [[likely]] {
+      step_.who = &root;
+      root.park(leaf, step_.line);
+      step_.enlist();
+      channel.lock.unlock(seat);
+      return attempt::parked;
+    }
+    bool ended = false;
     {
       stray_list strays{channel.type};
       wake_list wakes;
@@ -157,8 +168,7 @@ public:
   template <class Promise>
   bool await_suspend(std::coroutine_handle<Promise> leaf) {
     auto& root = leaf.promise().root();
-    root.announce(Step::reason, this->step_.channel->id);
-    if (this->go(leaf, root, true) == base::attempt::parked)
+    if (this->template go<false>(leaf, root, true) == base::attempt::parked)
       return true;
     return this->gone_on(leaf, root);
   }
@@ -202,12 +212,11 @@ public:
   template <class Promise>
   bool await_suspend(std::coroutine_handle<Promise> leaf) {
     auto& root = leaf.promise().root();
-    root.announce(Step::reason, this->step_.channel->id);
-    if (this->go(leaf, root, false) == base::attempt::settled)
+    if (this->template go<false>(leaf, root, false) == base::attempt::settled)
       return this->gone_on(leaf, root);
     if (!set_limits(root))
       return false;
-    return this->go(leaf, root, true) == base::attempt::parked;
+    return this->template go<true>(leaf, root, true) == base::attempt::parked;
   }
 
   auto await_resume() {

@@ -21,13 +21,26 @@ namespace levada::detail {
 /// True where process_barrier() works; asked once, the answer never changes.
 LEVADA_API bool has_process_barrier() noexcept;
 
-/// The rare side. Where has_process_barrier() is false it is a fence of this
-/// thread only, and the frequent side must have its own.
+/// The rare side. Where has_process_barrier() is false it does nothing but a fence,
+/// and so must the frequent side: frequent_barrier() does.
 void process_barrier() noexcept;
 
-/// The frequent side.
+/// The frequent side where has_process_barrier() is known to be true.
 inline void compiler_barrier() noexcept {
   std::atomic_signal_fence(std::memory_order_seq_cst);
+}
+
+/// False until has_process_barrier() has found one: then a fence too many is made.
+extern LEVADA_API std::atomic<bool> barrier_is_known;
+LEVADA_API void full_fence() noexcept;
+
+/// The frequent side.
+inline void frequent_barrier() noexcept {
+  // relaxed: either value is right
+  if (barrier_is_known.load(std::memory_order_relaxed)) [[likely]]
+    compiler_barrier();
+  else
+    full_fence();
 }
 
 } // namespace levada::detail

@@ -30,6 +30,7 @@
 #include <levada/runtime/biased_lock.hpp>
 #include <levada/runtime/error.hpp>
 #include <levada/runtime/export.hpp>
+#include <levada/runtime/process_barrier.hpp>
 #include <levada/runtime/task_block.hpp>
 #include <levada/runtime/waiter.hpp>
 
@@ -103,17 +104,14 @@ public:
 
   // -- what an awaiter does to the root that runs it --------------------------
 
-  /// Says what the task is about to try, before the lock that decides whether
-  /// it waits is taken. Whoever cancels sets `cancel_` first and reads this
-  /// then, the task does it the other way round: one of them sees the other.
+  /// Says what the task is about to wait for, before it looks at cancelled() for
+  /// the last time. Whoever cancels sets `cancel_` first, calls process_barrier()
+  /// and reads this then, the task does it the other way round: one of them sees
+  /// the other.
   void announce(wait_reason why, std::uint64_t where) noexcept {
     wait_.store(static_cast<std::uint64_t>(why) << 56 | where,
                 std::memory_order_relaxed);
-#if !defined(__x86_64__) && !defined(__i386__)
-    // On x86 the lock that follows is a full barrier by itself, or it is biased
-    // to this thread; for that whoever cancels calls process_barrier().
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-#endif
+    frequent_barrier();
   }
 
   /// Records that the task waits and where to resume it. Call it under the lock
@@ -232,7 +230,7 @@ private:
   void* resume_point_ = nullptr;
   task_frame* root_ = nullptr;
   engine* engine_ = nullptr;
-  /// What it waits for, or tried last. Bits 56…63: the wait_reason. Bits 0…55: a
+  /// What it waits for, or waited for last. Bits 56…63: the wait_reason. Bits 0…55: a
   /// channel's id, or a side_wait* (to be followed under the side lock only).
   std::atomic<std::uint64_t> wait_{0};
   /// The source line that waits.
