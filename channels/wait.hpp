@@ -102,16 +102,23 @@ protected:
   [[gnu::noinline]] attempt go_on_locked(std::coroutine_handle<> leaf,
                                          task_frame& root, bool park) {
     auto& channel = *step_.channel;
-    auto& seat = root.seat();
     root.announce(Step::reason, channel.id);
-    if (park && step_.must_wait() && step_.result == outcome::pending
-        && !root.cancelled()) [[likely]] {
-      step_.who = &root;
-      root.park(leaf, step_.line);
-      step_.enlist();
-      channel.lock.unlock(seat);
-      return attempt::parked;
-    }
+    if (!park || !step_.must_wait() || step_.result != outcome::pending
+        || root.cancelled()) [[unlikely]]
+      return settle_locked(leaf, root, park);
+    auto& seat = root.seat();
+    step_.who = &root;
+    root.park(leaf, step_.line);
+    step_.enlist();
+    channel.lock.unlock(seat);
+    return attempt::parked;
+  }
+
+  /// The general case.
+  [[gnu::noinline]] attempt settle_locked(std::coroutine_handle<> leaf,
+                                          task_frame& root, bool park) {
+    auto& channel = *step_.channel;
+    auto& seat = root.seat();
     bool ended = false;
     {
       stray_list strays{channel.type};
