@@ -27,8 +27,8 @@
 #include <levada/actors/cell_type.hpp>
 #include <levada/actors/close_record.hpp>
 #include <levada/actors/wait_queue.hpp>
+#include <levada/runtime/biased_lock.hpp>
 #include <levada/runtime/export.hpp>
-#include <levada/runtime/spin_lock.hpp>
 
 namespace levada {
 
@@ -86,7 +86,7 @@ public:
   // -- the hot part: see transfer.hpp -----------------------------------------
 
   /// Guards everything that is not atomic.
-  spin_lock lock;
+  biased_lock lock;
   close_reason closed = close_reason::open;
   const overflow policy;
   /// True when the actor has been shown to CAF and must be ended when drained.

@@ -119,7 +119,7 @@ bool select_engine::try_each(bool biased) {
     {
       stray_list strays{one.channel->type};
       wake_list wakes;
-      spin_guard guard{one.channel->lock};
+      seat_guard guard{one.channel->lock};
       ready = try_case(one, wakes, strays);
       ended = ready && !one.channel->is_open();
     }
@@ -225,7 +225,7 @@ void select_engine::enlist(select_case& one, waiter& who) noexcept {
 }
 
 void select_engine::withdraw(select_case& one) noexcept {
-  spin_guard guard{one.channel->lock};
+  seat_guard guard{one.channel->lock};
   if (one.enlisted())
     (one.sending ? one.channel->senders : one.channel->receivers).remove(one);
 }

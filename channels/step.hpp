@@ -59,6 +59,12 @@ public:
     return who;
   }
 
+  /// Under the lock: the everyday wait. True when settle() would be false.
+  bool must_wait() const noexcept {
+    return channel->is_open() && channel->count == 0
+           && channel->senders.empty();
+  }
+
   /// Under the lock. True: it is settled, and `result` says how.
   bool settle(wake_list& wakes, stray_list*) noexcept {
     if (detail::take(*channel, item_.storage(), typed_mover<cell<T>>{}, wakes))
@@ -177,6 +183,12 @@ public:
     return who;
   }
 
+  bool must_wait() const noexcept {
+    const auto& channel = *this->channel;
+    return channel.is_open() && channel.receivers.empty() && !channel.has_room()
+           && channel.policy == overflow::wait;
+  }
+
   bool settle(wake_list& wakes, stray_list* strays) {
     auto how = offer(*this->channel, this->slot, typed_mover<cell<T>>{}, wakes);
     if (how == offered::refused && this->channel->policy != overflow::wait)
@@ -248,6 +260,9 @@ public:
   }
   static waiter* settle_with_partner() noexcept {
     return nullptr;
+  }
+  static bool must_wait() noexcept {
+    return false;
   }
 
   bool settle(wake_list& wakes, stray_list*) {

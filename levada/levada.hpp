@@ -9,6 +9,7 @@
 #include <levada/channels/blocking_range.hpp>
 #include <levada/channels/channel.hpp>
 #include <levada/channels/event.hpp>
+#include <levada/channels/filter.hpp>
 #include <levada/channels/map.hpp>
 #include <levada/channels/merge.hpp>
 #include <levada/channels/missed_tick.hpp>

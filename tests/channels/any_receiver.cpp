@@ -5,7 +5,7 @@
 #include <stdexcept>
 #include <stop_token>
 
-#include <levada/channels/map.hpp>
+#include <levada/channels/filter.hpp>
 #include <levada/channels/select_in_rounds.hpp>
 #include <levada/runtime/scope.hpp>
 

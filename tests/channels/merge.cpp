@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include <levada/channels/filter.hpp>
 #include <levada/channels/map.hpp>
 #include <levada/channels/select_in_rounds.hpp>
 
