@@ -14,11 +14,20 @@
 namespace {
 
 int value = 0;
-/// True when the actor has written. Relaxed: it orders nothing.
+// Both relaxed: they say when, and order nothing.
+/// True when main is out of request(), whose locks could order the rest.
+std::atomic<bool> requested{false};
+/// True when the actor has written.
 std::atomic<bool> written{false};
+
+void wait_for(const std::atomic<bool>& flag) {
+  while (!flag.load(std::memory_order_relaxed))
+    std::this_thread::yield();
+}
 
 caf::behavior writer(caf::event_based_actor*) {
   return {[](std::int32_t to_add) {
+    wait_for(requested);
     value += to_add;
     written.store(true, std::memory_order_relaxed);
     return to_add;
@@ -35,9 +44,9 @@ int main(int argc, char** argv) {
   const caf::scoped_actor self{system};
   value = 1;
   auto answer = self->request(actor, caf::infinite, std::int32_t{1});
+  requested.store(true, std::memory_order_relaxed);
   if (racy) {
-    while (!written.load(std::memory_order_relaxed))
-      std::this_thread::yield();
+    wait_for(written);
     value = 3;
   } else {
     answer.receive([](std::int32_t) { value = 3; }, [](caf::error&) {});
