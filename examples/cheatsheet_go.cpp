@@ -4,7 +4,6 @@
 #include <stdexcept>
 #include <stop_token>
 #include <string>
-#include <thread>
 #include <utility>
 
 #include <levada/levada.hpp>
@@ -135,30 +134,51 @@ levada::task<> beat(levada::receiver<levada::unit> done) {
 }
 // [/ticker]
 
-levada::task<> run() {
-  auto total = co_await sum();
-  std::cout << total << '\n';
-  auto [tx, rx] = levada::make_channel<int>({.capacity = 1});
-  co_await offer(tx);
-  offer_it(tx);
-  co_await wait_for(rx);
-  co_await wait_for(rx);
-  tx.close();
-  co_await take(rx);
+/// On one worker, whoever can go on does so while this yields.
+levada::task<> let_pass(levada::manual_clock* time, levada::duration length) {
+  constexpr auto step = 500ms;
+  for (auto left = length; left > 0s; left -= step) {
+    co_await levada::yield();
+    time->advance(step);
+  }
+  co_await levada::yield();
+}
 
+levada::task<> channels() {
+  auto total = co_await sum();
   auto a = levada::make_channel<int>();
   auto b = levada::make_channel<int>();
   levada::spawn(produce, std::move(a.tx));
   levada::spawn(produce, std::move(b.tx));
   auto both = co_await sum_of(std::move(a.rx), std::move(b.rx));
   auto all = co_await gather();
-  std::cout << both << ' ' << all << '\n';
+  std::cout << total << ' ' << both << ' ' << all << '\n';
+}
+
+levada::task<> selects(levada::manual_clock* time) {
+  auto [tx, rx] = levada::make_channel<int>({.capacity = 1});
+  co_await offer(tx);
+  offer_it(tx);
+  co_await wait_for(rx);
+  auto waiting = levada::spawn(wait_for, rx);
+  co_await let_pass(time, 1s);
+  co_await waiting.join();
+  tx.close();
+  co_await take(rx);
+
+  auto done = levada::make_channel<levada::unit>();
+  auto beating = levada::spawn(beat, std::move(done.rx));
+  co_await let_pass(time, 2500ms);
+  done.tx.close();
+  co_await beating.join();
+}
+
+levada::task<> ends() {
   try {
     co_await fetch_all();
   } catch (const std::invalid_argument& error) {
     std::cout << error.what() << '\n';
   }
-
   std::stop_source stop;
   auto jobs = levada::make_channel<int>();
   auto working = levada::spawn(work, std::move(jobs.rx), stop.get_token());
@@ -166,12 +186,12 @@ levada::task<> run() {
   sent.check();
   stop.request_stop();
   co_await working.join();
+}
 
-  auto done = levada::make_channel<levada::unit>();
-  auto beating = levada::spawn(beat, std::move(done.rx));
-  co_await levada::sleep_for(2500ms);
-  done.tx.close();
-  co_await beating.join();
+levada::task<> run(levada::manual_clock* time) {
+  co_await channels();
+  co_await selects(time);
+  co_await ends();
 }
 
 } // namespace
@@ -179,11 +199,5 @@ levada::task<> run() {
 int main() {
   levada::manual_clock time;
   levada::runtime rt{{.workers = 1, .time = &time}};
-  auto running = rt.spawn(run);
-  while (!running.done())
-    if (time.armed() != 0)
-      time.advance(500ms);
-    else
-      std::this_thread::yield();
-  running.blocking_join();
+  rt.block_on(run, &time);
 }

@@ -40,8 +40,8 @@ levada::task<> report(levada::receiver<int> celsius,
 // [/combine]
 
 // [timer]
-// Asks again and again, less often while nobody answers.
-levada::task<int> poll_until(levada::event enough) {
+// Asks again and again, ever less often, until told that it is enough.
+levada::task<int> ask_until(levada::event enough) {
   int questions = 0;
   levada::timer every{1s, levada::missed_tick::skip_and_drift};
   for (;;) {
@@ -108,11 +108,16 @@ void receivers(levada::runtime& rt) {
 
 void timers_and_events(levada::runtime& rt, levada::manual_clock& time) {
   levada::event enough{rt, "enough"};
-  auto polling = rt.spawn(poll_until, enough);
+  auto asking = rt.spawn(ask_until, enough);
+  for (const auto length : {1s, 2s, 4s}) {
+    while (time.armed() == 0)
+      std::this_thread::yield();
+    time.advance(length);
+  }
   while (time.armed() == 0)
     std::this_thread::yield();
   enough.set();
-  std::cout << polling.blocking_join() << " questions\n";
+  std::cout << asking.blocking_join() << " questions\n";
 
   auto [tx, rx] = levada::make_channel<int>(rt, {.capacity = 4});
   for (const int n : {1, 2, 3})
