@@ -21,6 +21,8 @@ enum class outcome : std::uint8_t {
   timed_out, ///< the deadline passed first
   cancelled, ///< a stop token, or cancelling the task, came first
   dropped,   ///< the item was dropped by the overflow policy
+  disowned,  ///< the item's owner is gone, and the item came back
+  released,  ///< the owner of the wait is gone, or released the end
 };
 
 /// What happens when a partner finds this node at the front of a queue.

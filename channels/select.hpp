@@ -154,6 +154,11 @@ private:
   static const void* source_of(const send_case<T>& to) noexcept {
     return handle_access::core(to.to());
   }
+  template <class Case>
+    requires requires(const Case& each) { slot_of<Case>::source(each); }
+  static const void* source_of(const Case& each) noexcept {
+    return slot_of<Case>::source(each);
+  }
   static const void* source_of(const timed_source& timer) noexcept {
     return &timer;
   }

@@ -51,6 +51,13 @@ public:
   send_result<T>* from(const sender<T>& tx) noexcept {
     return find<send_result<T>>(detail::handle_access::core(tx));
   }
+  /// The same for other ends that may stand in a select.
+  template <class End>
+    requires requires(const End& end) { detail::slot_of<End>::source(end); }
+  auto* from(const End& end) noexcept {
+    using slot = detail::slot_of<End>;
+    return find<typename slot::result>(slot::source(end));
+  }
   timer_tick* from(const detail::timed_source& timer) noexcept {
     return find<timer_tick>(&timer);
   }

@@ -24,6 +24,10 @@ inline errc errc_of(outcome how) noexcept {
       return errc::timed_out;
     case outcome::cancelled:
       return errc::cancelled;
+    case outcome::disowned:
+      return errc::owner_gone;
+    case outcome::released:
+      return errc::owner_released;
     default:
       return errc::closed;
   }

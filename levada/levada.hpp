@@ -3,14 +3,21 @@
 
 #include <levada/actors/channel_info.hpp>
 #include <levada/actors/close_record.hpp>
+#include <levada/actors/owner.hpp>
 #include <levada/channels/arrows.hpp>
+#include <levada/channels/attach.hpp>
 #include <levada/channels/blocking_range.hpp>
 #include <levada/channels/channel.hpp>
+#include <levada/channels/hash.hpp>
+#include <levada/channels/owned.hpp>
+#include <levada/channels/owned_result.hpp>
+#include <levada/channels/owned_select.hpp>
 #include <levada/channels/receiver.hpp>
 #include <levada/channels/result.hpp>
 #include <levada/channels/select.hpp>
 #include <levada/channels/select_set.hpp>
 #include <levada/channels/sender.hpp>
+#include <levada/channels/shared_buffer.hpp>
 #include <levada/channels/timers.hpp>
 #include <levada/channels/variance.hpp>
 #include <levada/channels/weak.hpp>
