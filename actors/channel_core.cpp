@@ -90,7 +90,8 @@ channel_core::channel_core(const channel_setup& setup, std::uint64_t id,
 channel_core::~channel_core() {
   {
     stray_list strays{type};
-    drain_into(strays, dead_letter_reason::no_receivers);
+    wake_list wakes;
+    drain_into(strays, dead_letter_reason::no_receivers, wakes);
   }
   ::operator delete(ring);
   delete rare();
@@ -169,15 +170,52 @@ void channel_core::shrink() noexcept {
   head = 0;
 }
 
-void channel_core::drain_into(stray_list& strays,
-                              dead_letter_reason why) noexcept {
-  const auto items = count;
-  for (std::uint32_t i = 0; i < items; ++i)
-    strays.add(slot(i, type.size), why, sink());
+/// Goes along the receipts while somebody goes along the items: both stand in
+/// the same order.
+class channel_core::receipt_walk {
+public:
+  explicit receipt_walk(channel_core& channel) noexcept {
+    if (!channel.has_receipts)
+      return;
+    extras_ = channel.rare();
+    next_ = extras_->receipts.front();
+  }
+
+  /// Who waits for the receipt of the item in place `index`, or null. It may be
+  /// taken out before the next call.
+  receipt_node* at(std::uint32_t index) noexcept {
+    if (next_ == nullptr)
+      return nullptr;
+    auto& node = static_cast<receipt_node&>(*next_);
+    if (node.position - extras_->left != index)
+      return nullptr;
+    next_ = node.next == extras_->receipts.front() ? nullptr : node.next;
+    return &node;
+  }
+
+private:
+  channel_extras* extras_ = nullptr;
+  wait_node* next_ = nullptr;
+};
+
+void channel_core::drain_into(stray_list& strays, dead_letter_reason why,
+                              wake_list& wakes) noexcept {
+  receipt_walk receipts{*this};
+  for (std::uint32_t i = 0; i < count; ++i) {
+    auto* const cell = slot(i, type.size);
+    if (auto* receipt = receipts.at(i)) {
+      type.relocate(receipt->slot, cell);
+      receipt->buffered = false;
+      count_handed_back(1);
+      ++extras().undelivered;
+      end_receipt(*receipt, outcome::closed, wakes);
+    } else {
+      strays.add(cell, why, sink());
+      count_dead_letters(1);
+    }
+  }
   count = 0;
   head = 0;
-  if (items != 0)
-    count_dead_letters(items);
 }
 
 offered overflow_with(channel_core& channel, void* item, wake_list& wakes,
@@ -384,20 +422,11 @@ void channel_core::sweep(item_judge& how, stray_list& strays,
                          wake_list& wakes) noexcept {
   using verdict = item_judge::verdict;
   const auto items = count;
-  // Receipts stand in the order of their items: one pass goes along both.
-  auto* const receipts = has_receipts ? &rare()->receipts : nullptr;
-  auto* next = receipts != nullptr ? receipts->front() : nullptr;
+  receipt_walk receipts{*this};
   std::uint32_t kept = 0;
   for (std::uint32_t i = 0; i < items; ++i) {
     auto* const cell = slot(i, type.size);
-    receipt_node* mine = nullptr;
-    if (next != nullptr) {
-      auto& node = static_cast<receipt_node&>(*next);
-      if (node.position - rare()->left == i) {
-        mine = &node;
-        next = node.next == receipts->front() ? nullptr : node.next;
-      }
-    }
+    auto* const mine = receipts.at(i);
     const auto decided = how.judge(cell);
     if (decided != verdict::keep) {
       take_out(cell, mine, decided == verdict::replace ? &how : nullptr, strays,
@@ -513,12 +542,8 @@ close_outcome channel_core::close_locked(const closing& how, stray_list& strays,
     wakes.add(*node->who);
   }
   const bool drops = how.drop_buffered && count != 0;
-  if (how.drop_buffered) {
-    drain_into(strays, letters_of(how.reason));
-    while (has_receipts)
-      end_receipt(static_cast<receipt_node&>(*rare()->receipts.front()),
-                  outcome::dropped, wakes);
-  }
+  if (how.drop_buffered)
+    drain_into(strays, letters_of(how.reason), wakes);
   if (is_drained())
     release_receivers(wakes);
   if (rare() != nullptr) {

@@ -264,7 +264,9 @@ private:
   void take_out(void* cell, receipt_node* receipt, item_judge* replacing,
                 stray_list& strays, wake_list& wakes) noexcept;
   void end_receipt(receipt_node& node, outcome how, wake_list& wakes) noexcept;
-  void drain_into(stray_list& strays, dead_letter_reason why) noexcept;
+  class receipt_walk;
+  void drain_into(stray_list& strays, dead_letter_reason why,
+                  wake_list& wakes) noexcept;
 
   std::atomic<std::uint32_t> receiver_handles_{0};
   /// Milliseconds of the steady clock, modulo 2^32.
