@@ -91,8 +91,11 @@ TEST_CASE(
   auto [tx, rx] = make_owned_channel<int>(rt);
   owner leaving{"leaving"};
   const auto theirs = tx.owned_by(leaving);
+  REQUIRE(tx.try_send(0));
   REQUIRE(theirs.try_send(1));
   tx.release(leaving);
+  CHECK(words(rx) == list{"0", "1"}); // what it sent stays
+  CHECK(tx.try_send(3));
   auto sent = theirs.try_send(2);
   CHECK_FALSE(sent);
   CHECK(sent.error() == errc::owner_released);
