@@ -42,6 +42,9 @@ public:
       return Strong{};
     return handle_access::adopt<Strong>(core_.get());
   }
+
+private:
+  friend struct handle_access;
 };
 
 } // namespace detail
