@@ -214,7 +214,8 @@ TEST_CASE("time limits and stop tokens end owned waits (I-16, I-10)") {
   std::stop_source stop;
   auto stopped = rt.spawn(
     [](owned_sender<int> out, std::stop_token token) -> task<bool> {
-      auto sent = co_await out.send(3, levada::owned_send{}, token);
+      const levada::owned_send as_usual;
+      auto sent = co_await out.send(3, as_usual, token);
       co_return sent.cancelled() && sent.take() == 3;
     },
     tx, stop.get_token());
