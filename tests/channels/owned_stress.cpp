@@ -1,11 +1,37 @@
 // Owned channels while owners die: every item ends exactly once.
+#include "duel.hpp"
 #include "owned_support.hpp"
+
+#include <optional>
 
 #include <levada/channels/owned_select.hpp>
 
 using namespace levada_tests;
 
 namespace {
+
+/// As many rounds of a duel as decide: until each side was first a few times.
+class contest {
+public:
+  bool undecided() const {
+    return here_ + there_ < 20
+           || (std::min(here_, there_) < 5 && here_ + there_ < 1000);
+  }
+  void won(duel& between, bool by_here) {
+    between.won(by_here);
+    ++(by_here ? here_ : there_);
+  }
+  int there() const {
+    return there_;
+  }
+  int rounds() const {
+    return here_ + there_;
+  }
+
+private:
+  int here_ = 0;
+  int there_ = 0;
+};
 
 /// Where every item went. Each of them is to end in exactly one way.
 class ledger {
@@ -146,28 +172,80 @@ TEST_CASE(
   "closes or not, nothing is lost (I-29, S-06)",
   "[stress]") {
   runtime rt{{.workers = 1}};
-  int closed = 0;
-  for (int round = 0; round < 3000; ++round) {
+  std::optional<owner> first;
+  duel dying{[&first] { first->end(); }};
+  contest rounds;
+  while (rounds.undecided()) {
     std::atomic<int> letters{0};
     auto [tx, rx] = make_owned_channel<int>(
       rt, {.owner_gone = owner_gone::replace,
            .on_dead_letter = [&](int&&, dead_letter_reason) { ++letters; }});
-    owner first{"first"};
-    owner second{"second"};
-    REQUIRE(tx.owned_by(first).try_send(1));
+    first.emplace("first");
+    const owner second{"second"};
+    REQUIRE(tx.owned_by(*first).try_send(1));
     const auto other = tx.owned_by(second);
-    std::atomic<bool> sent{false};
-    {
-      std::jthread dying{[&] { first.end(); }};
-      sent = static_cast<bool>(other.try_send(2));
-    }
+    bool sent = false;
+    dying.run([&] { sent = static_cast<bool>(other.try_send(2)); });
+    rounds.won(dying, sent);
     // Either the send came first and keeps it open, or it met a closed channel.
     REQUIRE(tx.is_closed() == !sent);
     const auto left = words(rx);
     REQUIRE(left == (sent ? list{"unbound", "2"} : list{}));
     REQUIRE(letters == 1);
     REQUIRE(conserved(rx.stats()));
-    closed += sent ? 0 : 1;
   }
-  INFO(closed);
+}
+
+TEST_CASE(
+  "an owner's death and its own send meet: no item of it is left that is to "
+  "be removed (I-32, N-04)",
+  "[stress]") {
+  runtime rt{{.workers = 1}};
+  std::optional<owner> life;
+  duel dying{[&life] { life->end(); }};
+  contest rounds;
+  auto [tx, rx]
+    = make_owned_channel<int>(rt, {.owner_gone = owner_gone::remove});
+  REQUIRE(rx.try_receive().empty()); // (a use: the channel stays open)
+  while (rounds.undecided()) {
+    life.emplace("life");
+    const auto mine = tx.owned_by(*life);
+    bool sent = false;
+    bool released = false;
+    dying.run([&] {
+      auto result = mine.try_send(1);
+      sent = static_cast<bool>(result);
+      released = result.error() == errc::owner_released;
+    });
+    rounds.won(dying, sent);
+    REQUIRE(sent != released);
+    REQUIRE(rx.size() == 0);
+  }
+  CHECK(rx.stats().dead_lettered
+        == static_cast<std::uint64_t>(rounds.rounds() - rounds.there()));
+  CHECK(conserved(rx.stats()));
+}
+
+TEST_CASE(
+  "binding to an owner and its death meet: the binding is refused or its "
+  "items are treated (N-04)",
+  "[stress]") {
+  runtime rt{{.workers = 1}};
+  std::optional<owner> life;
+  duel dying{[&life] { life->end(); }};
+  contest rounds;
+  auto [tx, rx]
+    = make_owned_channel<int>(rt, {.owner_gone = owner_gone::remove});
+  REQUIRE(rx.try_receive().empty());
+  while (rounds.undecided()) {
+    life.emplace("life");
+    bool sent = false;
+    dying.run([&, &tx = tx] {
+      const auto mine = tx.owned_by(*life);
+      sent = static_cast<bool>(mine.try_send(1));
+    });
+    rounds.won(dying, sent);
+    REQUIRE(rx.size() == 0);
+    REQUIRE(tx.associations().size() == 1);
+  }
 }
