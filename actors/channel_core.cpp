@@ -347,6 +347,26 @@ void channel_core::forget(wait_node& node, wait_place where) noexcept {
     senders.remove(node);
 }
 
+void channel_core::put_back(void* item) noexcept {
+  stray_list strays{type};
+  wake_list wakes;
+  spin_guard guard{lock};
+  const erased_mover mover{type};
+  --received;
+  if (hand_over(*this, item, mover, wakes))
+    return;
+  if (count == slots && !try_grow()) {
+    count_dead_letters(1);
+    strays.add(item, dead_letter_reason::abandoned, sink());
+    return;
+  }
+  head = (head - 1) & (slots - 1);
+  mover.relocate(slot(0, type.size), item);
+  ++count;
+  if (has_receipts)
+    --rare()->left; // they are counted from the front
+}
+
 void channel_core::release_receivers(wake_list& wakes) noexcept {
   while (auto* node = receivers.front()) {
     receivers.remove(*node);

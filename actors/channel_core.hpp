@@ -28,8 +28,8 @@
 #include <levada/actors/close_record.hpp>
 #include <levada/actors/closing.hpp>
 #include <levada/actors/wait_queue.hpp>
+#include <levada/runtime/biased_lock.hpp>
 #include <levada/runtime/export.hpp>
-#include <levada/runtime/spin_lock.hpp>
 
 namespace levada {
 
@@ -76,7 +76,7 @@ public:
   // -- the hot part: see transfer.hpp -----------------------------------------
 
   /// Guards everything that is not atomic.
-  spin_lock lock;
+  biased_lock lock;
   close_reason closed = close_reason::open;
   const overflow policy;
   /// True when the actor has been shown to CAF and must be ended when drained.
@@ -175,6 +175,10 @@ public:
 
   /// Takes a node out whose frame goes away.
   void forget(wait_node& node, wait_place where) noexcept;
+
+  /// Puts an item that was received back, to be the next one; whoever waits to
+  /// receive gets it. The slot is raw afterwards.
+  void put_back(void* item) noexcept;
 
   /// Gives a reserved place back.
   void drop_permit() noexcept;

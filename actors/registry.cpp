@@ -278,10 +278,11 @@ void close_channel(detail::engine& where, std::uint64_t id,
   const auto what = "channel " + std::to_string(id);
   const bool draining
     = request.end == close_request::which::send && !request.force;
+  const bool only_if_empty = !draining && !request.force;
   // One call decides and closes: nothing can slip in between.
   switch (channel->close({.reason = close_reason::closed,
                           .drop_buffered = request.force,
-                          .only_if_empty = !draining && !request.force})) {
+                          .only_if_empty = only_if_empty})) {
     case detail::close_outcome::done:
       return;
     case detail::close_outcome::was_closed:

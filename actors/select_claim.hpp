@@ -38,6 +38,11 @@ public:
     return change(preparing, waiting);
   }
 
+  /// For the select itself, when all its nodes are withdrawn: once more.
+  void begin_again() noexcept {
+    word_.store(preparing, std::memory_order_relaxed);
+  }
+
   std::uint32_t winner() const noexcept {
     return word_.load(std::memory_order_acquire);
   }

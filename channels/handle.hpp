@@ -45,6 +45,10 @@ public:
   bool counts() const noexcept {
     return bits_ != 0 && (bits_ & 1) == 0;
   }
+  /// As get(), when counts().
+  channel_core* counted() const noexcept {
+    return reinterpret_cast<channel_core*>(bits_);
+  }
   /// True after close().
   bool detached() const noexcept {
     return (bits_ & 1) != 0;
@@ -209,17 +213,16 @@ struct handle_access {
   /// Where a receive on `handle` is to look.
   template <class Handle>
   static channel_core* receiving(const Handle& handle) noexcept {
-    if (!handle.core_.counts()) [[unlikely]]
-      return handle.core_.detached() ? &detached_channel()
-                                     : &nil_for_receiving();
-    return handle.core_.get();
+    if (handle.core_.counts()) [[likely]]
+      return handle.core_.counted();
+    return handle.core_.detached() ? &detached_channel() : &nil_for_receiving();
   }
   /// Where a send on `handle` is to go.
   template <class Handle>
   static channel_core* sending(const Handle& handle) noexcept {
-    if (!handle.core_.counts()) [[unlikely]]
-      return handle.core_.detached() ? &detached_channel() : &nil_for_sending();
-    return handle.core_.get();
+    if (handle.core_.counts()) [[likely]]
+      return handle.core_.counted();
+    return handle.core_.detached() ? &detached_channel() : &nil_for_sending();
   }
 };
 

@@ -92,10 +92,6 @@ public:
       cell<item>::destroy(slot);
   }
 
-  static const void* source(const owned_receiver<T>& from) noexcept {
-    return owned_access::core(from);
-  }
-
   result finish() {
     if (this->select_case::result != outcome::done)
       return result{errc_of(this->select_case::result)};
@@ -132,10 +128,6 @@ public:
       cell<item>::destroy(slot);
   }
 
-  static const void* source(const owned_send_case<T>& to) noexcept {
-    return owned_access::core(to.to());
-  }
-
   result finish() {
     const auto why = errc_of(this->select_case::result);
     auto* storage = std::exchange(slot, nullptr);
@@ -152,10 +144,16 @@ private:
 template <class T>
 struct case_traits<owned_receiver<T>> {
   using slot = owned_receive_slot<T>;
+  static const void* identity(const owned_receiver<T>& from) noexcept {
+    return owned_access::core(from);
+  }
 };
 template <class T>
 struct case_traits<owned_send_case<T>> {
   using slot = owned_send_slot<T>;
+  static const void* identity(const owned_send_case<T>& to) noexcept {
+    return owned_access::core(to.to());
+  }
 };
 
 } // namespace detail

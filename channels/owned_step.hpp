@@ -28,6 +28,9 @@ public:
   waiter* settle_with_partner() noexcept {
     return admitted() ? Step::settle_with_partner() : nullptr;
   }
+  bool must_wait() const noexcept {
+    return admitted() && Step::must_wait();
+  }
   bool settle(wake_list& wakes, stray_list* strays) {
     if (admitted())
       return Step::settle(wakes, strays);

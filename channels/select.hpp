@@ -104,7 +104,7 @@ public:
   select_operation(bool biased, std::source_location line, Cases&... cases)
       : slots_(claim_, cases...),
         engine_(claim_),
-        sources_{source_of(cases)...},
+        sources_{identity_of(cases)...},
         line_(line),
         biased_(biased) {
   }
@@ -142,33 +142,6 @@ private:
     return result;
   }
 
-  template <class T>
-  static const void* source_of(const receiver<T>& from) noexcept {
-    return handle_access::core(from);
-  }
-  template <class T>
-  static const void* source_of(const channel<T>& from) noexcept {
-    return handle_access::core(from.rx());
-  }
-  template <class T>
-  static const void* source_of(const send_case<T>& to) noexcept {
-    return handle_access::core(to.to());
-  }
-  template <class Case>
-    requires requires(const Case& each) { slot_of<Case>::source(each); }
-  static const void* source_of(const Case& each) noexcept {
-    return slot_of<Case>::source(each);
-  }
-  static const void* source_of(const timed_source& timer) noexcept {
-    return &timer;
-  }
-  static const void* source_of(const std::stop_token&) noexcept {
-    return nullptr;
-  }
-  static const void* source_of(const otherwise_t&) noexcept {
-    return nullptr;
-  }
-
   select_claim claim_;
   select_slots<std::index_sequence_for<Cases...>, Cases...> slots_;
   select_engine engine_;
@@ -176,6 +149,16 @@ private:
   std::source_location line_;
   bool biased_;
 };
+
+/// How a select over these cases is done; select_in_rounds.hpp knows another way.
+template <class... Cases>
+struct select_kind {
+  using type = select_operation<Cases...>;
+};
+
+template <class... Cases>
+using select_base =
+  typename select_kind<std::remove_reference_t<Cases>...>::type;
 
 /// True when `otherwise` stands nowhere but last, and at most once a stop token.
 template <class... Cases>
@@ -195,7 +178,7 @@ constexpr bool well_formed_select() {
 /// that waits is known: a function could not take it after its arguments.)
 template <class... Cases>
 class [[nodiscard("co_await it")]] select
-    : public detail::select_operation<std::remove_reference_t<Cases>...> {
+    : public detail::select_base<Cases...> {
   static_assert((detail::select_argument<Cases> && ...),
                 "select takes receivers, channels, sending(tx, value), after, "
                 "tick, a std::stop_token, and otherwise");
@@ -206,14 +189,13 @@ class [[nodiscard("co_await it")]] select
 public:
   explicit select(Cases&&... cases,
                   std::source_location line = std::source_location::current())
-      : detail::select_operation<std::remove_reference_t<Cases>...>(false, line,
-                                                                    cases...) {
+      : detail::select_base<Cases...>(false, line, cases...) {
   }
 };
 
 template <class... Cases>
 class [[nodiscard("co_await it")]] select<const biased_t&, Cases...>
-    : public detail::select_operation<std::remove_reference_t<Cases>...> {
+    : public detail::select_base<Cases...> {
   static_assert((detail::select_argument<Cases> && ...),
                 "select takes receivers, channels, sending(tx, value), after, "
                 "tick, a std::stop_token, and otherwise");
@@ -224,8 +206,7 @@ class [[nodiscard("co_await it")]] select<const biased_t&, Cases...>
 public:
   explicit select(const biased_t&, Cases&&... cases,
                   std::source_location line = std::source_location::current())
-      : detail::select_operation<std::remove_reference_t<Cases>...>(true, line,
-                                                                    cases...) {
+      : detail::select_base<Cases...>(true, line, cases...) {
   }
 };
 
@@ -235,14 +216,12 @@ select(Cases&&...) -> select<Cases&&...>;
 /// select for a thread. Throws channel_error(wrong_thread) inside a task.
 template <class... Cases>
 auto blocking_select(Cases&&... cases) {
-  return detail::select_operation<std::remove_reference_t<Cases>...>{
-    false, std::source_location{}, cases...}
+  return detail::select_base<Cases...>{false, std::source_location{}, cases...}
     .block();
 }
 template <class... Cases>
 auto blocking_select(const biased_t&, Cases&&... cases) {
-  return detail::select_operation<std::remove_reference_t<Cases>...>{
-    true, std::source_location{}, cases...}
+  return detail::select_base<Cases...>{true, std::source_location{}, cases...}
     .block();
 }
 

@@ -2,6 +2,7 @@
 // gives when it happens.
 #pragma once
 
+#include <concepts>
 #include <stop_token>
 #include <type_traits>
 #include <utility>
@@ -63,8 +64,9 @@ inline constexpr biased_t biased{0};
 
 namespace detail {
 
-/// What a case type means to select. `result`: what it gives. The slot holds the
-/// case during the select.
+/// What a case type means to select: the slot holds the case meanwhile, and its
+/// `result` is what it gives; identity() is how selected::from() knows it again
+/// (null: it does not).
 template <class Case>
 struct case_traits;
 
@@ -90,6 +92,15 @@ public:
     this->select_case::result = outcome::pending;
     return cell<T>::take(
       slot, [](T&& item) { return result{std::in_place, std::move(item)}; });
+  }
+
+  /// It has won, and finish() has not been called.
+  bool has_item() const noexcept {
+    return this->select_case::result == outcome::done;
+  }
+  /// The item was moved out of `slot` by hand.
+  void given_back() noexcept {
+    this->select_case::result = outcome::pending;
   }
 
 private:
@@ -197,39 +208,68 @@ private:
   std::uint32_t index_;
 };
 
-// (keyed by the plain type: see slot_of)
 template <class T>
-struct case_traits<receiver<T>> {
-  using slot = receive_slot<T>;
+void as_receiver(const receiver<T>&);
+
+/// A receiver, or derived from one.
+template <class R>
+concept is_receiver = requires(const R& one) { as_receiver(one); };
+
+// (keyed by the plain type: see slot_of)
+template <class Case>
+  requires is_receiver<Case>
+struct case_traits<Case> {
+  using slot = receive_slot<typename Case::value_type>;
+  static const void*
+  identity(const receiver<typename Case::value_type>& from) noexcept {
+    return handle_access::core(from);
+  }
 };
 template <class T>
 struct case_traits<channel<T>> {
   using slot = receive_slot<T>;
+  static const void* identity(const channel<T>& from) noexcept {
+    return handle_access::core(from.rx());
+  }
 };
 template <class T>
 struct case_traits<send_case<T>> {
   using slot = send_slot<T>;
+  static const void* identity(const send_case<T>& to) noexcept {
+    return handle_access::core(to.to());
+  }
 };
-template <>
-struct case_traits<after_receiver> {
-  using slot = time_slot<after_receiver>;
-};
-template <>
-struct case_traits<tick_receiver> {
-  using slot = time_slot<tick_receiver>;
+template <class Source>
+  requires std::derived_from<Source, timed_source>
+struct case_traits<Source> {
+  using slot = time_slot<Source>;
+  static const void* identity(const timed_source& timer) noexcept {
+    return &timer;
+  }
 };
 template <>
 struct case_traits<std::stop_token> {
   using slot = stop_slot;
+  static const void* identity(const std::stop_token&) noexcept {
+    return nullptr;
+  }
 };
 template <>
 struct case_traits<otherwise_t> {
   using slot = otherwise_slot;
+  static const void* identity(const otherwise_t&) noexcept {
+    return nullptr;
+  }
 };
 
 template <class Case>
 concept select_argument
   = requires { typename case_traits<std::remove_cvref_t<Case>>::slot; };
+
+template <class Case>
+const void* identity_of(const Case& one) noexcept {
+  return case_traits<std::remove_cvref_t<Case>>::identity(one);
+}
 
 template <class Case>
 using slot_of = typename case_traits<std::remove_cvref_t<Case>>::slot;

@@ -51,9 +51,18 @@ bool select_engine::suspend(task_frame& root, std::coroutine_handle<> leaf,
   line_ = line;
   // Any channel will do for cancelling to find us: the nodes share one claim.
   root.announce(wait_reason::select, cases[0]->channel->id);
-  if (extra.otherwise == none && !prepare(extra, root.home().time.now()))
+  if (!prepare(extra, root.home().time.now()))
     return false;
   return enlist_all(root);
+}
+
+void select_engine::poll(select_case** cases, std::uint32_t count, bool biased,
+                         const extra_cases& extra) {
+  cases_ = cases;
+  count_ = count;
+  extra_ = extra;
+  if (!try_each(biased) && prepare(extra, current_time()))
+    enlist_all(thread_waiter::mine()); // (nobody is enlisted: otherwise wins)
 }
 
 void select_engine::block(select_case** cases, std::uint32_t count, bool biased,
@@ -67,8 +76,7 @@ void select_engine::block(select_case** cases, std::uint32_t count, bool biased,
   auto& self = thread_waiter::mine();
   self.reset();
   who_ = &self;
-  if (extra.otherwise == none
-      && !prepare(extra, std::chrono::steady_clock::now()))
+  if (!prepare(extra, std::chrono::steady_clock::now()))
     return;
   if (!enlist_all(self))
     return;
@@ -89,9 +97,10 @@ bool select_engine::prepare(const extra_cases& extra, time_point now) {
       won(extra.stop);
       return false;
     }
-    stop_.emplace(extra.token, stopper{this});
+    if (extra.otherwise == none)
+      stop_.emplace(extra.token, stopper{this});
   }
-  if (root_ != nullptr && extra.time != none
+  if (extra.otherwise == none && root_ != nullptr && extra.time != none
       && extra.deadline != time_point::max()) {
     when = extra.deadline;
     armed_ = true;
@@ -110,7 +119,7 @@ bool select_engine::try_each(bool biased) {
     {
       stray_list strays{one.channel->type};
       wake_list wakes;
-      spin_guard guard{one.channel->lock};
+      seat_guard guard{one.channel->lock};
       ready = try_case(one, wakes, strays);
       ended = ready && !one.channel->is_open();
     }
@@ -220,7 +229,7 @@ void select_engine::enlist(select_case& one, waiter& who) noexcept {
 }
 
 void select_engine::withdraw(select_case& one) noexcept {
-  spin_guard guard{one.channel->lock};
+  seat_guard guard{one.channel->lock};
   if (one.enlisted())
     (one.sending ? one.channel->senders : one.channel->receivers).remove(one);
 }

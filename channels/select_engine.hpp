@@ -69,6 +69,10 @@ public:
                std::source_location line, select_case** cases,
                std::uint32_t count, bool biased, const extra_cases& extra);
 
+  /// Runs it without waiting, anywhere; `extra.otherwise` is set.
+  void poll(select_case** cases, std::uint32_t count, bool biased,
+            const extra_cases& extra);
+
   /// Runs it for this thread.
   void block(select_case** cases, std::uint32_t count, bool biased,
              const extra_cases& extra);

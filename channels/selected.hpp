@@ -9,6 +9,8 @@ namespace levada {
 namespace detail {
 template <class... Cases>
 class select_operation;
+template <class... Cases>
+class select_in_rounds;
 } // namespace detail
 
 /// What a select did.
@@ -38,33 +40,23 @@ public:
     return std::get<I + 1>(result_);
   }
 
-  /// The result if the case of this very channel end happened, else null.
-  template <class T>
-  receive_result<T>* from(const receiver<T>& rx) noexcept {
-    return find<receive_result<T>>(detail::handle_access::core(rx));
-  }
-  template <class T>
-  receive_result<T>* from(const channel<T>& ch) noexcept {
-    return from(ch.rx());
+  /// The result if the case of this very receiver (or channel, timer) happened,
+  /// else null.
+  template <detail::select_argument Case>
+  auto* from(const Case& one) noexcept {
+    return find<typename detail::slot_of<Case>::result>(
+      detail::identity_of(one));
   }
   template <class T>
   send_result<T>* from(const sender<T>& tx) noexcept {
     return find<send_result<T>>(detail::handle_access::core(tx));
   }
-  /// The same for other ends that may stand in a select.
-  template <class End>
-    requires requires(const End& end) { detail::slot_of<End>::source(end); }
-  auto* from(const End& end) noexcept {
-    using slot = detail::slot_of<End>;
-    return find<typename slot::result>(slot::source(end));
-  }
-  timer_tick* from(const detail::timed_source& timer) noexcept {
-    return find<timer_tick>(&timer);
-  }
 
 private:
   template <class...>
   friend class detail::select_operation;
+  template <class...>
+  friend class detail::select_in_rounds;
 
   selected() = default;
 

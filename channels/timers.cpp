@@ -2,29 +2,19 @@
 
 namespace levada {
 
-timer_tick tick_receiver::take(time_point now) noexcept {
-  const auto scheduled = due_;
-  const auto drift = now - scheduled;
-  switch (policy_) {
-    case missed_tick::trigger_all:
-      due_ = saturating_add(scheduled, interval_);
-      break;
-    case missed_tick::skip_and_resync:
-      due_ = saturating_add(now, interval_ - drift % interval_);
-      break;
-    case missed_tick::skip_and_drift:
-      due_
-        = saturating_add(drift > duration::zero() ? now : scheduled, interval_);
-      break;
-  }
-  return {scheduled, drift};
+timer_tick tick_receiver::take(time_point now) {
+  const timer_tick result{due_, now - due_};
+  due_ = time_point::max(); // should the policy throw
+  due_ = policy_.next(interval_, result.scheduled, now);
+  return result;
 }
 
-tick_receiver tick(duration interval, missed_tick policy) {
+tick_receiver tick(duration interval, missed_tick_policy policy) {
   if (interval <= duration::zero())
     throw_error(make_error_code(errc::invalid_argument),
                 "tick: the interval must be positive");
-  return {saturating_add(detail::current_time(), interval), interval, policy};
+  return {saturating_add(detail::current_time(), interval), interval,
+          std::move(policy)};
 }
 
 } // namespace levada

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 
+#include <levada/channels/missed_tick.hpp>
 #include <levada/channels/receiver.hpp>
 #include <levada/runtime/pause.hpp>
 
@@ -18,13 +19,6 @@ namespace levada {
 struct timer_tick {
   time_point scheduled; ///< when it was due
   duration drift{};     ///< how much later it was taken
-};
-
-/// What a repeating timer does about ticks whose time has passed.
-enum class missed_tick : std::uint8_t {
-  trigger_all,     ///< delivers each, at once, until it has caught up
-  skip_and_resync, ///< drops them; the next comes on the original grid
-  skip_and_drift,  ///< drops them; the next comes a full interval from now
 };
 
 namespace detail {
@@ -97,11 +91,10 @@ public:
 /// A tick every `interval`.
 class tick_receiver : public detail::timed_source {
 public:
-  tick_receiver(time_point first, duration interval,
-                missed_tick policy) noexcept
+  tick_receiver(time_point first, duration interval, missed_tick_policy policy)
       : timed_source(first),
         interval_(interval),
-        policy_(policy) {
+        policy_(std::move(policy)) {
   }
 
   /// As after_receiver::receive.
@@ -111,7 +104,7 @@ public:
   }
 
   /// The tick that is due at `now`, and on to the next one.
-  LEVADA_API timer_tick take(time_point now) noexcept;
+  LEVADA_API timer_tick take(time_point now);
 
   duration interval() const noexcept {
     return interval_;
@@ -119,7 +112,7 @@ public:
 
 private:
   duration interval_;
-  missed_tick policy_;
+  missed_tick_policy policy_;
 };
 
 /// A tick once `length` from now has passed, by the clock of the task that asks
@@ -138,7 +131,7 @@ inline after_receiver at(time_point due) noexcept {
 /// A tick every `interval`, the first one `interval` from now. Throws
 /// channel_error(invalid_argument) unless the interval is positive.
 LEVADA_API tick_receiver tick(duration interval,
-                              missed_tick policy
+                              missed_tick_policy policy
                               = missed_tick::skip_and_resync);
 
 /// A receiver that never has anything: a nil handle.

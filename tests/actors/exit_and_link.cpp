@@ -5,7 +5,7 @@
 using namespace levada_tests;
 
 TEST_CASE(
-  "an exit message closes; what is buffered stays receivable unless it "
+  "an exit message closes, what is buffered stays receivable unless it "
   "kills") {
   runtime rt{{.workers = 1}};
   caf::scoped_actor self{rt.system()};
@@ -59,7 +59,7 @@ TEST_CASE("an exit message wakes whoever is parked") {
 }
 
 TEST_CASE(
-  "a linked actor that fails closes the channel; one that ends well "
+  "a linked actor that fails closes the channel, one that ends well "
   "does not") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt);

@@ -179,7 +179,7 @@ TEST_CASE("a second close through the registry says so (I-22, X-02)") {
 }
 
 TEST_CASE(
-  "a close while it drains says closed; by force it drops the rest "
+  "a close while it drains says closed, by force it drops the rest "
   "(I-21, I-22)") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt, {.capacity = 1});

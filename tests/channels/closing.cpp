@@ -130,7 +130,7 @@ TEST_CASE("of many who close at once exactly one is told it was open (X-02)") {
 }
 
 TEST_CASE(
-  "the last sender gone closes the channel; the copies before do not "
+  "the last sender gone closes the channel, the copies before do not "
   "(B-01)") {
   const auto kind = GENERATE(from_range(all_flavours()));
   INFO(kind);
@@ -179,7 +179,7 @@ TEST_CASE(
 }
 
 TEST_CASE(
-  "a receiver that closes detaches alone; the channel goes on for the "
+  "a receiver that closes detaches alone, the channel goes on for the "
   "others (X-04)") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt, {.capacity = 2});

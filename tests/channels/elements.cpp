@@ -136,7 +136,7 @@ TEMPLATE_TEST_CASE("an over-aligned item is aligned wherever it is", "",
   CHECK(tx.try_send(TestType(1)).value().in_place());
 }
 
-TEST_CASE("an empty item is a signal; its count is kept (G-13)") {
+TEST_CASE("an empty item is a signal, its count is kept (G-13)") {
   const auto kind = GENERATE(from_range(waiting_flavours()));
   INFO(kind);
   runtime rt{{.workers = 1}};

@@ -21,7 +21,7 @@ struct fragile {
 } // namespace
 
 TEST_CASE(
-  "a move that throws hits the party that moves; the channel stays "
+  "a move that throws hits the party that moves, the channel stays "
   "whole") {
   const auto kind = GENERATE(from_range(bounded_flavours()));
   INFO(kind);
@@ -54,7 +54,7 @@ TEST_CASE(
 }
 
 TEST_CASE(
-  "a move that throws in a task reaches the task; its partner is not "
+  "a move that throws in a task reaches the task, its partner is not "
   "stuck") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<fragile>(rt);

@@ -81,6 +81,23 @@ TEST_CASE("a parked receive of a dying owner ends, the others' stay (N-04)") {
   CHECK(mine.blocking_join() == "7");
 }
 
+TEST_CASE("an operation that may not use its end does not wait (I-24, I-35)") {
+  runtime rt{{.workers = 1}};
+  auto [tx, rx] = make_owned_channel<int>(rt, {.capacity = 1});
+  owner gone{"gone"};
+  const auto their_tx = tx.owned_by(gone);
+  const auto their_rx = rx.owned_by(gone);
+  CHECK(rx.try_receive().empty()); // (a use: the channel stays open)
+  gone.end();
+  // Empty, where a receive would wait; then full, where a send would.
+  auto receiving = rt.spawn(receive_one, their_rx);
+  CHECK(receiving.blocking_join() == message(errc::owner_released));
+  REQUIRE(tx.try_send(1));
+  auto sending = rt.spawn(send_one, their_tx, 2);
+  CHECK(sending.blocking_join() == came_back(errc::owner_released, 2));
+  CHECK(conserved(rx.stats()));
+}
+
 TEST_CASE("a thread that waits for a dying owner wakes (N-04)") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_owned_channel<int>(rt);

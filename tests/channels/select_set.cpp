@@ -133,7 +133,7 @@ TEST_CASE("a member may be added while a task waits in next() (F-58)") {
 }
 
 TEST_CASE(
-  "a member may be removed while a task waits in next(); what its "
+  "a member may be removed while a task waits in next(), what its "
   "channel holds stays there (F-58)") {
   runtime rt{{.workers = 2}};
   select_set set;

@@ -3,7 +3,7 @@
 
 using namespace levada_tests;
 
-TEST_CASE("a stop token ends a receive; nothing is taken (X-06)") {
+TEST_CASE("a stop token ends a receive, nothing is taken (X-06)") {
   const auto kind = GENERATE(from_range(all_flavours()));
   INFO(kind);
   runtime rt{{.workers = 1}};
@@ -24,7 +24,7 @@ TEST_CASE("a stop token ends a receive; nothing is taken (X-06)") {
     CHECK(rx.try_receive().value() == 1);
 }
 
-TEST_CASE("a stop token ends a send; the value comes back (X-07)") {
+TEST_CASE("a stop token ends a send, the value comes back (X-07)") {
   const auto capacity = GENERATE(0, 1, 16);
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<std::string>(rt, {.capacity = capacity});

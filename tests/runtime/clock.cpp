@@ -114,7 +114,7 @@ TEST_CASE("durations of any unit convert, rounded up and saturating") {
   CHECK(to_duration(picoseconds{-1}) == duration{0});
 }
 
-TEST_CASE("floating durations convert; what is no number means never") {
+TEST_CASE("floating durations convert, what is no number means never") {
   using seconds = std::chrono::duration<double>;
   CHECK(to_duration(seconds{0.25}) == duration{250ms});
   CHECK(to_duration(seconds{1e300}) == duration::max());

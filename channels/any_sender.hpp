@@ -1,10 +1,9 @@
-// any_sender<U>, any_receiver<U>: handles by what one sends or gets, whatever
-// exactly the channel carries.
+// any_sender<U>: a sender by what one sends, whatever exactly the channel carries
+// (for receiving there is any_receiver).
 //
 //   void report_to(levada::any_sender<dog*> out);   // takes a sender<animal*>
-//   void listen(levada::any_receiver<animal*> in);  // takes a receiver<dog*>
 //
-// They convert each value on its way. A plain sender<T> does not convert: it is
+// It converts each value on its way. A plain sender<T> does not convert: it is
 // one pointer into a channel of T, and nothing may stand between it and the item.
 // Copying one copies the handle inside, with its count. Cost: one allocation when
 // it is made, one task frame per awaited operation.
@@ -103,65 +102,6 @@ private:
   sender<T> to_;
 };
 
-/// What any_receiver<U> asks of a receiver.
-template <class U>
-class receiving_face {
-public:
-  virtual ~receiving_face() = default;
-  virtual std::unique_ptr<receiving_face> clone() const = 0;
-  virtual task<receive_result<U>> receive() const = 0;
-  virtual try_receive_result<U> try_receive() const = 0;
-  virtual receive_result<U> blocking_receive(const std::stop_token& stop) const
-    = 0;
-  virtual bool close() = 0;
-  virtual channel_info info() const = 0;
-};
-
-template <class U, class T>
-class converted_receiver final : public receiving_face<U> {
-public:
-  explicit converted_receiver(receiver<T> from) noexcept
-      : from_(std::move(from)) {
-  }
-
-  std::unique_ptr<receiving_face<U>> clone() const override {
-    return std::make_unique<converted_receiver>(from_);
-  }
-  task<receive_result<U>> receive() const override {
-    return receive_from(from_);
-  }
-  try_receive_result<U> try_receive() const override {
-    auto got = from_.try_receive();
-    return answer<try_receive_result<U>>(got);
-  }
-  receive_result<U>
-  blocking_receive(const std::stop_token& stop) const override {
-    auto got = from_.blocking_receive(stop);
-    return answer<receive_result<U>>(got);
-  }
-  bool close() override {
-    return from_.close();
-  }
-  channel_info info() const override {
-    return from_.info();
-  }
-
-private:
-  template <class Result, class Got>
-  static Result answer(Got& got) {
-    if (!got)
-      return Result{static_cast<errc>(got.error().value())};
-    return Result{std::in_place, std::move(*got)};
-  }
-
-  static task<receive_result<U>> receive_from(receiver<T> from) {
-    auto got = co_await from.receive();
-    co_return answer<receive_result<U>>(got);
-  }
-
-  receiver<T> from_;
-};
-
 /// The value behind a face, copied with its owner.
 template <class Face>
 class face_holder {
@@ -219,38 +159,6 @@ public:
 
 private:
   detail::face_holder<detail::sending_face<U>> face_;
-};
-
-/// A receiver of values that what its channel carries converts to. The
-/// operations are those of receiver, with the same contract.
-template <class U>
-class any_receiver {
-public:
-  template <class T>
-    requires std::convertible_to<T, U>
-  any_receiver(receiver<T> from) // NOLINT: meant to convert
-      : face_(
-          std::make_unique<detail::converted_receiver<U, T>>(std::move(from))) {
-  }
-
-  task<receive_result<U>> receive() const {
-    return face_->receive();
-  }
-  try_receive_result<U> try_receive() const {
-    return face_->try_receive();
-  }
-  receive_result<U> blocking_receive(const std::stop_token& stop = {}) const {
-    return face_->blocking_receive(stop);
-  }
-  bool close() {
-    return face_->close();
-  }
-  channel_info info() const {
-    return face_->info();
-  }
-
-private:
-  detail::face_holder<detail::receiving_face<U>> face_;
 };
 
 } // namespace levada
