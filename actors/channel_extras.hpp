@@ -6,12 +6,14 @@
 #include <string>
 
 #include <levada/actors/channel_core.hpp>
+#include <levada/actors/owner_table.hpp>
 
 namespace levada::detail {
 
 struct channel_extras {
   std::string name;
   std::unique_ptr<dead_letter_sink> sink;
+  std::unique_ptr<owner_table> owners;
   /// What close(cause) was given.
   std::exception_ptr cause;
   std::uint64_t dead_lettered = 0;

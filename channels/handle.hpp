@@ -59,6 +59,11 @@ private:
   std::uintptr_t bits_ = 0;
 };
 
+/// Asks for a handle that counts for no end, as after close().
+struct detached_t {
+  explicit detached_t() = default;
+};
+
 class LEVADA_API handle_base {
 public:
   /// False for a nil handle.
@@ -95,10 +100,6 @@ public:
   /// memory, but no end open. Monitors are told when the channel is closed and
   /// drained. Throws channel_error(nil_channel).
   caf::actor as_actor() const;
-
-  friend bool operator==(const handle_base& a, const handle_base& b) noexcept {
-    return a.core_.get() == b.core_.get();
-  }
 
 protected:
   handle_base() noexcept = default;
@@ -142,10 +143,22 @@ public:
       core_->release();
   }
 
+  /// Ends of one kind are equal when they are of one channel, or nil both. The
+  /// two ends of a channel cannot be compared.
+  friend bool operator==(const counted_handle& a,
+                         const counted_handle& b) noexcept {
+    return a.core_.get() == b.core_.get();
+  }
+
 protected:
   /// Takes over a count that is there already.
   explicit counted_handle(channel_core* adopted) noexcept
       : handle_base(core_pointer{adopted}) {
+  }
+
+  /// Takes over a reference, counts for no end.
+  counted_handle(channel_core* adopted, detached_t) noexcept
+      : handle_base(core_pointer{adopted, true}) {
   }
 
   /// Gives up the count, keeps the channel in sight. False when done before.
@@ -188,6 +201,10 @@ struct handle_access {
   template <class Handle>
   static Handle adopt(channel_core* counted) noexcept {
     return Handle{counted};
+  }
+  template <class Handle>
+  static Handle adopt_detached(channel_core* retained) noexcept {
+    return Handle{retained, detached_t{}};
   }
   template <class Handle>
   static channel_core* core(const Handle& handle) noexcept {

@@ -137,6 +137,10 @@ bool select_engine::try_case(select_case& one, wake_list& wakes,
                              stray_list& strays) {
   auto& channel = *one.channel;
   const erased_mover mover{channel.type};
+  if (one.admit != nullptr && !one.admit(one)) {
+    one.result = outcome::released;
+    return true;
+  }
   if (!one.sending) {
     if (take(channel, one.slot, mover, wakes))
       one.result = outcome::done;

@@ -17,18 +17,6 @@
 
 namespace levada::detail {
 
-/// The errc of a wait that did not succeed.
-inline errc errc_of(outcome how) noexcept {
-  switch (how) {
-    case outcome::timed_out:
-      return errc::timed_out;
-    case outcome::cancelled:
-      return errc::cancelled;
-    default:
-      return errc::closed;
-  }
-}
-
 template <class T, class Result>
 class receive_step : public wait_node {
 public:

@@ -381,7 +381,9 @@ stop_report engine::stop(duration timeout) {
   cancel(errc::runtime_stopped, [](const task_frame&) { return true; });
   stop_report report;
   report.clean = wait_until_empty(deadline);
-  if (!report.clean)
+  if (report.clean)
+    channels->tasks_ended();
+  else
     report.stuck = tasks();
   return report;
 }
