@@ -1,7 +1,9 @@
 // Regions of docs/cheatsheet.md: the idioms of CPython's interpreters.channels.
 // covers: I-36
 
+#include <cstdint>
 #include <iostream>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -58,6 +60,38 @@ void tidy(levada::runtime& rt) {
 }
 // [/registry]
 
+// [owner_gone]
+void left_behind() {
+  levada::runtime here;
+  auto there = std::make_unique<levada::runtime>();
+  auto [tx, rx] = levada::make_owned_channel<std::string>(
+    here, {.owner_gone = levada::owner_gone::replace});
+  auto sending = there->spawn(
+    [](levada::owned_sender<std::string> out) -> levada::task<> {
+      auto sent = co_await out.send("spam");
+      sent.check();
+    },
+    tx);
+  sending.blocking_join();
+  there.reset(); // what it sent and nobody received is replaced
+  auto item = rx.try_receive();
+  if (item.is_unbound())
+    std::cout << "who sent it has gone\n";
+}
+// [/owner_gone]
+
+// [attach]
+void look_by_id(levada::runtime& rt, std::uint64_t id) {
+  auto rx = levada::attach_receiver<int>(rt, id); // checks the type, too
+  std::cout << rx.size() << " queued\n";
+  try {
+    auto none = levada::attach_receiver<int>(rt, id + 1);
+  } catch (const levada::channel_not_found&) {
+    std::cout << "no such channel\n";
+  }
+}
+// [/attach]
+
 } // namespace
 
 int main() {
@@ -68,6 +102,8 @@ int main() {
   look(rx);
   rt.block_on(send_and_see, tx);
   (void)tx.try_send(5);
+  look_by_id(rt, tx.id());
   tidy(rt);
   std::cout << to_string(rx.close_record().reason) << '\n';
+  left_behind();
 }
