@@ -66,6 +66,7 @@ void left_behind() {
   auto there = std::make_unique<levada::runtime>();
   auto [tx, rx] = levada::make_owned_channel<std::string>(
     here, {.owner_gone = levada::owner_gone::replace});
+  (void)tx.try_send("ham"); // with this, the channel has another owner, too
   auto sending = there->spawn(
     [](levada::owned_sender<std::string> out) -> levada::task<> {
       auto sent = co_await out.send("spam");
@@ -74,6 +75,7 @@ void left_behind() {
     tx);
   sending.blocking_join();
   there.reset(); // what it sent and nobody received is replaced
+  std::cout << rx.try_receive().value() << '\n';
   auto item = rx.try_receive();
   if (item.is_unbound())
     std::cout << "who sent it has gone\n";
