@@ -144,6 +144,12 @@ protected:
       : handle_base(core_pointer{adopted}) {
   }
 
+  /// Of a channel that has closed: sees it, and counts for none of its ends.
+  counted_handle(channel_core* seen, std::nullptr_t) noexcept
+      : handle_base(core_pointer{seen, true}) {
+    core_->retain();
+  }
+
   /// Gives up the count, keeps the channel in sight. False when done before.
   bool detach() noexcept {
     if (!core_.counts())
@@ -186,8 +192,17 @@ struct handle_access {
     return Handle{counted};
   }
   template <class Handle>
+  static Handle detached(channel_core* closed) noexcept {
+    return Handle{closed, nullptr};
+  }
+  template <class Handle>
   static channel_core* core(const Handle& handle) noexcept {
     return handle.core_.get();
+  }
+  /// The handle that another one is built on.
+  template <class Handle>
+  static const auto& inner(const Handle& handle) noexcept {
+    return handle.in_;
   }
   /// Where a receive on `handle` is to look.
   template <class Handle>

@@ -8,8 +8,8 @@
 //     …
 //   }
 //
-// Cases   receivers, channels (as receivers), sending(tx, v), after / tick, a
-//         std::stop_token, and `otherwise` as the last one.
+// Cases   receivers (of a broadcast, too), channels (as receivers),
+//         sending(tx, v), after / tick, a std::stop_token, and `otherwise` as the last one.
 // Ready   a receive: something is there, or closed and drained. A send: it
 //         would not wait, or the channel is closed (the result says so). Nil
 //         handles are never ready. Among several ready ones chance decides, each
@@ -156,6 +156,11 @@ private:
   }
   static const void* source_of(const timed_source& timer) noexcept {
     return &timer;
+  }
+  template <class Case>
+    requires names_its_source<Case>
+  static const void* source_of(const Case& from) noexcept {
+    return case_traits<Case>::source(from);
   }
   static const void* source_of(const std::stop_token&) noexcept {
     return nullptr;

@@ -231,6 +231,11 @@ template <class Case>
 concept select_argument
   = requires { typename case_traits<std::remove_cvref_t<Case>>::slot; };
 
+/// Cases whose traits say which channel end they stand for.
+template <class Case>
+concept names_its_source
+  = requires(const Case& from) { case_traits<Case>::source(from); };
+
 template <class Case>
 using slot_of = typename case_traits<std::remove_cvref_t<Case>>::slot;
 

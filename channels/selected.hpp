@@ -54,6 +54,12 @@ public:
   timer_tick* from(const detail::timed_source& timer) noexcept {
     return find<timer_tick>(&timer);
   }
+  template <class Case>
+    requires detail::names_its_source<Case>
+  auto* from(const Case& rx) noexcept {
+    using result = typename detail::case_traits<Case>::slot::result;
+    return find<result>(detail::case_traits<Case>::source(rx));
+  }
 
 private:
   template <class...>

@@ -38,6 +38,9 @@ public:
         return "the runtime is stopping";
       case errc::wrong_thread:
         return "a blocking call inside a task: co_await the operation instead";
+      case errc::sender_closed:
+        return "this sender has been used up, moved from or detached: send "
+               "through another one";
     }
     return "unknown levada error " + std::to_string(code);
   }

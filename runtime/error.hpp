@@ -27,6 +27,7 @@ enum class errc {
   not_ready,        ///< `consume()` without a value that is ready
   runtime_stopped,  ///< the runtime is shutting down
   wrong_thread,     ///< a blocking call from inside a task
+  sender_closed,    ///< this sender was used up or given up; see its channel
 };
 
 /// The category behind `errc`; its name is "levada".
