@@ -275,6 +275,8 @@ void broadcast_hub::room_at(subscription& where) noexcept {
   {
     spin_guard channel_guard{where.core_.lock};
     where.room_.result = outcome::pending;
+    if (!where.core_.is_open())
+      return; // left() is next, and knows what that means for who waits
   }
   pump(wakes);
 }
@@ -328,6 +330,7 @@ void broadcast_hub::tell_of_change(wake_list& wakes) noexcept {
       continue;
     waiting.remove(step);
     step.count = members_.size();
+    step.changed = true;
     step.result = outcome::done;
     wakes.add(*step.who);
   }
@@ -339,14 +342,15 @@ bool audience_step::settle(wake_list&, stray_list*) noexcept {
     result = outcome::closed;
   } else if (part != nullptr && part->hub().members().size() != count) {
     count = part->hub().members().size();
+    changed = true;
     result = outcome::done;
   }
   return result != outcome::pending;
 }
 
 audience_step::result_type audience_step::finish(errc why) {
-  if (result != outcome::done)
-    return result_type{why};
+  if (!changed) // (closing tells with `done`, too)
+    return result_type{result == outcome::done ? errc::closed : why};
   seen_ = count;
   return result_type{std::in_place, count};
 }

@@ -229,6 +229,8 @@ public:
   channel_core* channel;
   /// The number it knows of.
   std::size_t count;
+  /// It is another than at first.
+  bool changed = false;
 
 private:
   std::size_t& seen_;

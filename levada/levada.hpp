@@ -5,7 +5,9 @@
 #include <levada/actors/close_record.hpp>
 #include <levada/channels/arrows.hpp>
 #include <levada/channels/blocking_range.hpp>
+#include <levada/channels/broadcast.hpp>
 #include <levada/channels/channel.hpp>
+#include <levada/channels/oneshot.hpp>
 #include <levada/channels/receiver.hpp>
 #include <levada/channels/result.hpp>
 #include <levada/channels/select.hpp>
