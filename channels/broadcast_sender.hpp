@@ -24,6 +24,7 @@ struct broadcasting_end : sending_end {
 ///  Ending a wait (stop token, time, cancelled task): either all receivers got
 ///            the value, or none did and it comes back in the result.
 ///  Throws    what making the value throws, or bad_alloc; nothing was sent then.
+///  Goes on   on the worker that completed the operation, or on the same one.
 ///  Result    status() is `dropped` when there was no receiver.
 template <class T>
 class broadcast_sender
