@@ -158,7 +158,8 @@ bool broadcast_hub::enlist(subscription& added, wake_list& wakes) {
   auto& channel = added.core_;
   if (!core.is_open())
     return false;
-  members_.push_back({&channel, &added});
+  const bool waited_for = added.policy_ == overflow::wait;
+  members_.push_back({&channel, &added, waited_for});
   {
     spin_guard guard{channel.lock};
     if (!channel.is_open()) {
@@ -170,19 +171,20 @@ bool broadcast_hub::enlist(subscription& added, wake_list& wakes) {
       give_latest(channel);
   }
   added.place_ = static_cast<std::uint32_t>(members_.size() - 1);
-  waited_for_ += added.policy_ == overflow::wait ? 1 : 0;
+  waited_for_ += waited_for ? 1 : 0;
+  assured_ = 0;
   core.add_receiver();
   tell_of_change(wakes);
   return true;
 }
 
 void broadcast_hub::unlist(subscription& gone) noexcept {
-  const auto place = std::exchange(gone.place_, subscription::unlisted);
+  const auto place = gone.place_;
+  waited_for_ -= members_[place].waited_for ? 1 : 0;
   members_[place] = members_.back();
   members_[place].about->place_ = place;
   members_.pop_back();
   gone.place_ = subscription::unlisted;
-  waited_for_ -= gone.policy_ == overflow::wait ? 1 : 0;
   core.uncount_receiver();
 }
 
@@ -251,7 +253,7 @@ void broadcast_hub::close_receivers() noexcept {
 
 bool broadcast_hub::all_have_room() noexcept {
   for (const auto& each : members_) {
-    if (each.about->policy_ != overflow::wait)
+    if (!each.waited_for)
       continue;
     auto& channel = *each.core;
     spin_guard guard{channel.lock};
@@ -296,10 +298,12 @@ void broadcast_hub::set_policy(subscription& which, overflow policy) noexcept {
   wake_list wakes;
   spin_guard guard{core.lock};
   if (which.place_ != subscription::unlisted) {
-    waited_for_ -= which.policy_ == overflow::wait ? 1 : 0;
-    waited_for_ += policy == overflow::wait ? 1 : 0;
+    auto& entry = members_[which.place_];
+    waited_for_ -= entry.waited_for ? 1 : 0;
+    entry.waited_for = policy == overflow::wait;
+    waited_for_ += entry.waited_for ? 1 : 0;
+    assured_ = 0;
   }
-  which.policy_ = policy;
   pump(wakes);
 }
 

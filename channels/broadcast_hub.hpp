@@ -93,11 +93,13 @@ public:
   struct member {
     channel_core* core;
     subscription* about;
+    /// Its policy is to be waited for.
+    bool waited_for;
   };
 
   /// True when nobody has to be waited for; else the hub will be told of room.
   bool has_room_everywhere() noexcept {
-    return waited_for_ == 0 || all_have_room();
+    return waited_for_ == 0 || assured_ != 0 || all_have_room();
   }
 
   const std::vector<member>& members() const noexcept {
@@ -114,6 +116,9 @@ protected:
   /// The hook for what one receiver's channel destroys, or null.
   virtual dead_letter_sink* make_sink() = 0;
 
+  /// So many items fit into the buffer of every receiver that is waited for:
+  /// nobody else puts items in, so there can only be more room.
+  std::uint32_t assured_ = 0;
   /// Whether new receivers first get the latest item.
   bool resends_latest_ = false;
 
@@ -184,8 +189,8 @@ private:
 
   broadcast_hub& hub_;
   channel_core& core_;
-  /// drop_oldest or wait; guarded by the hub's lock.
-  overflow policy_;
+  /// drop_oldest or wait, when it enters the list.
+  const overflow policy_;
   /// Place in the hub's list; guarded by the hub's lock.
   std::uint32_t place_ = unlisted;
   teller room_teller_;

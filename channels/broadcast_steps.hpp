@@ -2,6 +2,7 @@
 // possible. Read broadcast_hub.hpp first.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -75,6 +76,7 @@ public:
     auto& item = from.item;
     auto served = static_cast<std::uint32_t>(members().size());
     item.add_references(served);
+    std::uint32_t assured = UINT32_MAX;
     for (const auto& each : members()) {
       auto& channel = *each.core;
       spin_guard guard{channel.lock};
@@ -89,7 +91,11 @@ public:
         store_quickly(channel, copy.storage(), mover{});
       else
         deliver(each, copy.storage(), from.leavings, wakes);
+      if (each.waited_for)
+        assured = std::min(assured, std::min(channel.slots, channel.capacity)
+                                      - channel.count);
     }
+    assured_ = assured;
     keep(from, served != 0);
   }
 
