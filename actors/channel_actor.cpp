@@ -191,6 +191,16 @@ void channel_core::end_if_drained() {
   actor_of(*this).end(why);
 }
 
+void channel_core::end_soon() {
+  {
+    spin_guard guard{lock};
+    if (!exposed || !is_drained())
+      return;
+  }
+  auto& self = actor_of(*this);
+  self.home_system().scheduler().enqueue(new ending_job(self, false));
+}
+
 channel_core& make_channel_core(engine& where, const channel_setup& setup) {
   auto& home = channel_directory::of(where);
   caf::actor_config config;

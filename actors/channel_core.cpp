@@ -593,6 +593,11 @@ void channel_core::last_receiver_gone() noexcept {
   release();
 }
 
+void channel_core::leave_sending_end() noexcept {
+  if (sender_handles_.fetch_sub(1, std::memory_order_acq_rel) == 1)
+    release();
+}
+
 bool channel_core::add_sender_if_any() noexcept {
   auto handles = sender_handles_.load(std::memory_order_relaxed);
   while (handles != 0)

@@ -149,6 +149,12 @@ public:
   bool has_receivers() const noexcept {
     return receiver_handles_.load(std::memory_order_relaxed) != 0;
   }
+  /// For channels that count receivers themselves: no closing, no release.
+  void uncount_receiver() noexcept {
+    receiver_handles_.fetch_sub(1, std::memory_order_relaxed);
+  }
+  /// As drop_sender, by whoever has closed the channel already.
+  void leave_sending_end() noexcept;
   /// For weak handles: false when there is none left to copy.
   bool add_sender_if_any() noexcept;
   bool add_receiver_if_any() noexcept;
@@ -185,6 +191,8 @@ public:
 
   /// Tells CAF that the channel has ended, when it has and CAF knows it.
   void end_if_drained();
+  /// As end_if_drained(), later and from a worker: for code that CAF may call.
+  void end_soon();
 
   // -- slow paths, called with the lock held ----------------------------------
 

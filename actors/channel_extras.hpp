@@ -10,6 +10,15 @@
 
 namespace levada::detail {
 
+/// What a flavour built on channels keeps with one of them.
+class channel_attachment {
+public:
+  channel_attachment() = default;
+  channel_attachment(const channel_attachment&) = delete;
+  channel_attachment& operator=(const channel_attachment&) = delete;
+  virtual ~channel_attachment() = default;
+};
+
 struct channel_extras {
   std::string name;
   std::unique_ptr<dead_letter_sink> sink;
@@ -26,6 +35,8 @@ struct channel_extras {
   std::uint64_t left = 0;
   /// Who waits for the closing.
   wait_queue closers;
+  /// Set before the channel is shown to anybody; lives as long as the channel.
+  std::unique_ptr<channel_attachment> attachment;
 };
 
 } // namespace levada::detail

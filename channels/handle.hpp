@@ -210,6 +210,11 @@ struct handle_access {
   static channel_core* core(const Handle& handle) noexcept {
     return handle.core_.get();
   }
+  /// The handle that another one is built on.
+  template <class Handle>
+  static const auto& inner(const Handle& handle) noexcept {
+    return handle.in_;
+  }
   /// Where a receive on `handle` is to look.
   template <class Handle>
   static channel_core* receiving(const Handle& handle) noexcept {

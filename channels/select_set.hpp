@@ -63,6 +63,14 @@ private:
 
 namespace detail {
 class set_next;
+
+template <class Case>
+struct case_traits;
+
+/// Receivers that are built on a receiver<…>.
+template <class From>
+concept joins_sets
+  = requires(const From& from) { case_traits<From>::member(from); };
 } // namespace detail
 
 /// What next() gives: which member, and its result. Valid until the next call of
@@ -85,11 +93,14 @@ public:
     return code_ == errc{} ? std::error_code{} : make_error_code(code_);
   }
 
-  /// The result when the event is that member's, else null.
+  /// The result when the event is that member's, else null: a receive_result,
+  /// or what else receiving there gives.
   template <class T>
-  receive_result<T>* from(select_key<T> key) const noexcept {
+  typename detail::member_result<T>::type*
+  from(select_key<T> key) const noexcept {
     return index() == key.index() && member_ != nullptr
-             ? static_cast<receive_result<T>*>(member_->last())
+             ? static_cast<typename detail::member_result<T>::type*>(
+                 member_->last())
              : nullptr;
   }
   template <class T>
@@ -97,6 +108,16 @@ public:
     return member_ != nullptr
                && member_->channel == detail::handle_access::core(rx)
              ? static_cast<receive_result<T>*>(member_->last())
+             : nullptr;
+  }
+  template <class From>
+    requires detail::joins_sets<From>
+  typename detail::case_traits<From>::slot::result*
+  from(const From& rx) const noexcept {
+    return member_ != nullptr
+               && member_->channel == detail::case_traits<From>::identity(rx)
+             ? static_cast<typename detail::case_traits<From>::slot::result*>(
+                 member_->last())
              : nullptr;
   }
 
@@ -192,6 +213,11 @@ public:
   template <class T>
   select_key<T> add(const channel<T>& from) {
     return add(from.rx());
+  }
+  template <class From>
+    requires detail::joins_sets<From>
+  auto add(const From& from) {
+    return add(detail::case_traits<From>::member(from));
   }
 
   /// Takes a member out; what its channel holds stays there. False when it is

@@ -9,6 +9,7 @@
 #include <levada/channels/arrows.hpp>
 #include <levada/channels/attach.hpp>
 #include <levada/channels/blocking_range.hpp>
+#include <levada/channels/broadcast.hpp>
 #include <levada/channels/channel.hpp>
 #include <levada/channels/event.hpp>
 #include <levada/channels/filter.hpp>
@@ -19,6 +20,7 @@
 #include <levada/channels/owned.hpp>
 #include <levada/channels/owned_result.hpp>
 #include <levada/channels/owned_select.hpp>
+#include <levada/channels/oneshot.hpp>
 #include <levada/channels/receiver.hpp>
 #include <levada/channels/result.hpp>
 #include <levada/channels/select.hpp>

@@ -307,7 +307,8 @@ std::vector<task_info> engine::tasks() const {
       const auto wait = root->wait_.load(std::memory_order_relaxed);
       info.reason = task_frame::reason_in(wait);
       info.waiting = std::chrono::milliseconds{now > since ? now - since : 0};
-      if (info.reason < wait_reason::set)
+      if (info.reason < wait_reason::set
+          || info.reason == wait_reason::audience)
         info.channel = task_frame::place_in(wait);
       if (info.channel >= first_nil_id) {
         info.reason = wait_reason::forever;
@@ -537,6 +538,11 @@ void wake(waiter& who) noexcept {
     case waiter::party::thread:
       static_cast<thread_waiter&>(who).signal();
       break;
+    case waiter::party::callback: {
+      auto& party = static_cast<callback_waiter&>(who);
+      party.told(party);
+      break;
+    }
   }
 }
 

@@ -44,6 +44,9 @@ public:
         return "the item's owner is gone";
       case errc::owner_released:
         return "the owner is gone, or has released this end of the channel";
+      case errc::sender_closed:
+        return "this sender has been used up, moved from or detached: send "
+               "through another one";
     }
     return "unknown levada error " + std::to_string(code);
   }

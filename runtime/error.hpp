@@ -30,6 +30,7 @@ enum class errc {
   type_mismatch,    ///< the channel of that id carries another type
   owner_gone,     ///< the owner of the received item is gone, the item with it
   owner_released, ///< the handle's owner is gone, or has released this end
+  sender_closed,  ///< this sender was used up or given up; see its channel
 };
 
 /// The category behind `errc`; its name is "levada".
