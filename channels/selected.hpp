@@ -38,6 +38,11 @@ public:
     return std::get<I + 1>(result_);
   }
 
+  /// For the branch that nothing should reach: throws unhandled_selected.
+  [[noreturn]] void unhandled() const {
+    throw unhandled_selected(index());
+  }
+
   /// The result if the case of this very channel end happened, else null.
   template <class T>
   receive_result<T>* from(const receiver<T>& rx) noexcept {

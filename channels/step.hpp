@@ -24,6 +24,8 @@ inline errc errc_of(outcome how) noexcept {
       return errc::timed_out;
     case outcome::cancelled:
       return errc::cancelled;
+    case outcome::dropped:
+      return errc::dropped;
     default:
       return errc::closed;
   }
@@ -78,7 +80,7 @@ public:
 
   result_type finish(errc why) {
     if (result != outcome::done)
-      return result_type{why};
+      return result_type{why, channel};
     result = outcome::pending; // the item is not ours any more
     return cell<T>::take(item_.storage(), [](T&& item) {
       return result_type{std::in_place, std::move(item)};
@@ -139,8 +141,9 @@ protected:
   template <class Result>
   Result hand_back(errc why) {
     auto* storage = std::exchange(this->slot, nullptr);
-    return cell<T>::take(
-      storage, [why](T&& item) { return Result{why, std::move(item)}; });
+    return cell<T>::take(storage, [this, why](T&& item) {
+      return Result{why, std::move(item), channel};
+    });
   }
 
 private:
@@ -230,7 +233,9 @@ private:
   bool full_ = false;
 };
 
-/// A send that ends when its item has been received.
+/// A send that ends when its item has been received. A full channel's policy
+/// applies: `reject` hands the item back, `drop_incoming` drops it, and the
+/// others drop another one for it (in enlist(), when it is certain to wait).
 template <class T, class Result>
 class receipt_step : public sending_step<T, receipt_node> {
 public:
@@ -250,22 +255,30 @@ public:
     return nullptr;
   }
 
-  bool settle(wake_list& wakes, stray_list*) {
+  bool settle(wake_list& wakes, stray_list* strays) {
     auto& channel = *this->channel;
     if (!channel.is_open()) {
       this->result = outcome::closed;
-      return true;
-    }
-    if (hand_over(channel, this->slot, typed_mover<cell<T>>{}, wakes)) {
+    } else if (hand_over(channel, this->slot, typed_mover<cell<T>>{}, wakes)) {
       ++channel.sent;
       this->result = outcome::done;
-      return true;
+    } else if (channel.has_room() || channel.policy == overflow::wait) {
+      return false;
+    } else if (channel.policy == overflow::reject) {
+      full_ = true;
+      this->result = outcome::closed;
+    } else if (channel.policy == overflow::drop_incoming
+               || channel.count == 0) {
+      overflow_with(channel, this->slot, wakes, *strays);
+      this->result = outcome::dropped;
+    } else {
+      return false;
     }
-    return false;
+    return true;
   }
 
-  void enlist() {
-    this->channel->enlist_for_receipt(*this);
+  void enlist(wake_list& wakes, stray_list& strays) {
+    this->channel->enlist_for_receipt(*this, wakes, strays);
   }
 
   result_type finish(errc why) {
@@ -275,16 +288,29 @@ public:
     }
     if (this->result == outcome::dropped) {
       this->moved();
-      return result_type{send_status::dropped};
+      return result_type{errc::dropped, send_status::dropped, this->channel};
     }
     this->channel->end_if_drained(); // it may have been the last one
-    return this->template hand_back<result_type>(why);
+    return this->template hand_back<result_type>(full_ ? errc::full : why);
   }
 
   void abandon() noexcept {
-    if (this->buffered || this->result == outcome::done)
+    if (this->buffered || this->result == outcome::done
+        || this->result == outcome::dropped)
       this->moved();
   }
+
+private:
+  bool full_ = false;
 };
+
+/// Enlists a step; some drop another item to have a place to wait in.
+template <class Step>
+void enlist(Step& step, wake_list& wakes, stray_list& strays) {
+  if constexpr (requires { step.enlist(wakes, strays); })
+    step.enlist(wakes, strays);
+  else
+    step.enlist();
+}
 
 } // namespace levada::detail

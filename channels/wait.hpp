@@ -112,8 +112,8 @@ protected:
         step_.result = outcome::cancelled;
       } else if (park) {
         step_.who = &root;
+        enlist(step_, wakes, strays); // may throw: nobody waits then
         root.park(leaf, step_.line);
-        step_.enlist();
         return attempt::parked;
       } else {
         return attempt::undecided;
