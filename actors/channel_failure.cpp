@@ -25,8 +25,7 @@ void fail_on(channel_core* where, errc code, const char* operation,
     if (auto record = where->record()) {
       what += " (" + to_string(record) + ')';
       origin.cause = record.cause;
-      origin.closing
-        = std::make_shared<const close_record>(std::move(record));
+      origin.closing = std::make_shared<const close_record>(std::move(record));
     }
   }
   throw_error(make_error_code(code), what, std::move(origin));

@@ -90,7 +90,8 @@ private:
 
 /// Of `reserve`: a permit, or the channel is closed.
 template <class T>
-class [[nodiscard]] reserve_result : public detail::value_base<permit<T>, endpoint::sender> {
+class [[nodiscard]] reserve_result
+    : public detail::value_base<permit<T>, endpoint::sender> {
   using base = detail::value_base<permit<T>, endpoint::sender>;
 
 public:

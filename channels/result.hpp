@@ -30,7 +30,7 @@ template <class T>
 class [[nodiscard]] try_receive_result : public detail::value_base<T> {
 public:
   explicit try_receive_result(errc code,
-                          detail::channel_core* where = nullptr) noexcept
+                              detail::channel_core* where = nullptr) noexcept
       : detail::value_base<T>(code, where) {
   }
   template <class... Args>
@@ -48,7 +48,7 @@ template <class T>
 class [[nodiscard]] timed_receive_result : public detail::value_base<T> {
 public:
   explicit timed_receive_result(errc code,
-                          detail::channel_core* where = nullptr) noexcept
+                                detail::channel_core* where = nullptr) noexcept
       : detail::value_base<T>(code, where) {
   }
   template <class... Args>
@@ -183,7 +183,7 @@ public:
       : detail::send_base<T>(status) {
   }
   timed_send_result(errc code, send_status status,
-              detail::channel_core* where) noexcept
+                    detail::channel_core* where) noexcept
       : detail::send_base<T>(code, status, where) {
   }
   template <class U>

@@ -6,6 +6,9 @@
 #include <levada/channels/arrows.hpp>
 #include <levada/channels/blocking_range.hpp>
 #include <levada/channels/channel.hpp>
+#include <levada/channels/context.hpp>
+#include <levada/channels/file_watcher.hpp>
+#include <levada/channels/go_style.hpp>
 #include <levada/channels/receiver.hpp>
 #include <levada/channels/result.hpp>
 #include <levada/channels/select.hpp>

@@ -389,6 +389,7 @@ bool engine::wait_until_empty(time_point deadline) {
 void engine::check_deadlock() {
   if (stopping() || !host_.quiet() || timers.size() != 0
       || blocking.pending() != 0 || live() == 0
+      || outsiders->load(std::memory_order_acquire) != 0
       || joining_threads.load(std::memory_order_acquire) == 0)
     return;
   // A task that was just spawned or woken is on its way into a queue.

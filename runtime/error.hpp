@@ -133,7 +133,8 @@ public:
 /// The registry was asked to close an end while items are buffered.
 class LEVADA_API channel_not_empty : public channel_error {
 public:
-  explicit channel_not_empty(const std::string& what = {}, error_origin from = {})
+  explicit channel_not_empty(const std::string& what = {},
+                             error_origin from = {})
       : channel_error(make_error_code(errc::not_empty), what, std::move(from)) {
   }
 };
@@ -141,7 +142,8 @@ public:
 /// No channel of that id lives in this runtime.
 class LEVADA_API channel_not_found : public channel_error {
 public:
-  explicit channel_not_found(const std::string& what = {}, error_origin from = {})
+  explicit channel_not_found(const std::string& what = {},
+                             error_origin from = {})
       : channel_error(make_error_code(errc::not_found), what, std::move(from)) {
   }
 };
@@ -149,7 +151,8 @@ public:
 /// The time given passed before the operation could complete.
 class LEVADA_API operation_timed_out : public channel_error {
 public:
-  explicit operation_timed_out(const std::string& what = {}, error_origin from = {})
+  explicit operation_timed_out(const std::string& what = {},
+                               error_origin from = {})
       : channel_error(make_error_code(errc::timed_out), what, std::move(from)) {
   }
 };
