@@ -64,9 +64,13 @@ public:
 
   /// From now on it is cancelled with its parent.
   void follow_parent() {
-    if (parent != nullptr && parent->can_end())
-      from_parent_.emplace(parent->stop.get_token(),
-                           parent_cancelled{weak_from_this()});
+    if (parent == nullptr || !parent->can_end())
+      return;
+    from_parent_.emplace(parent->stop.get_token(),
+                         parent_cancelled{weak_from_this()});
+    // Who cancels the parent says so first, and stops its token then.
+    if (const auto why = parent->code(); why != errc{})
+      cancel(why, parent->cause());
   }
 
   /// Null when neither a task nor a parent says to which runtime it belongs.

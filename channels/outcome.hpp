@@ -86,8 +86,13 @@ protected:
     if (where() != nullptr) [[unlikely]]
       keep(*where());
   }
-  outcome_base& operator=(outcome_base other) noexcept {
-    std::swap(word_, other.word_);
+  outcome_base& operator=(outcome_base&& other) noexcept {
+    std::swap(word_, other.word_); // which releases ours
+    return *this;
+  }
+  outcome_base& operator=(const outcome_base& other) noexcept {
+    if (this != &other)
+      *this = outcome_base{other};
     return *this;
   }
   ~outcome_base() {
