@@ -112,8 +112,9 @@ protected:
         step_.result = outcome::cancelled;
       } else if (park) {
         step_.who = &root;
+        const auto line = step_.line; // which enlisting overwrites
         enlist(step_, wakes, strays); // may throw: nobody waits then
-        root.park(leaf, step_.line);
+        root.park(leaf, line);
         return attempt::parked;
       } else {
         return attempt::undecided;

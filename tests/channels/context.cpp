@@ -83,8 +83,9 @@ TEST_CASE("whoever waits for done() wakes when it closes (G-29)") {
       [](context mine) -> task<bool> {
         const auto done = mine.done();
         auto got = co_await done.receive();
-        co_return got.closed() && mine.err() == errc::cancelled
-          && mine.token().stop_requested() == mine.cancelled();
+        co_return got.closed()
+          && mine.err() == errc::cancelled&& mine.token().stop_requested()
+               == mine.cancelled();
       },
       ctx));
   until_receivers_wait(ctx.done(), 5);
@@ -152,9 +153,9 @@ TEST_CASE("a deadline comes by the runtime's clock (G-29)") {
   runtime rt{{.workers = 1, .time = &clock}};
   const auto background = context::background(rt);
   auto [ctx, cancel] = with_timeout(background, 2s);
-  auto [other, cancel_other] = with_deadline(
-    background, clock.now() + 3s,
-    std::make_exception_ptr(std::runtime_error{"too slow"}));
+  auto [other, cancel_other]
+    = with_deadline(background, clock.now() + 3s,
+                    std::make_exception_ptr(std::runtime_error{"too slow"}));
   CHECK(ctx.deadline() == clock.now() + 2s);
   until([&] { return clock.armed() == 2; });
   clock.advance(2s - 1ns);

@@ -217,7 +217,7 @@ TEST_CASE("a watched folder that goes, with those above, comes back (F-80)") {
 TEST_CASE("a folder that comes or goes brings all below, in order (F-80)") {
   const scratch dir;
   const scratch elsewhere;
-  const std::vector<fs::path> inside{"d",   "d/a", "d/b", "d/b/x",
+  const std::vector<fs::path> inside{"d",     "d/a", "d/b", "d/b/x",
                                      "d/b/y", "d/c", "d/e"};
   fs::create_directories(elsewhere / "d/b");
   for (const auto* name : {"d/e", "d/b/y", "d/a", "d/c", "d/b/x"})
@@ -295,9 +295,8 @@ TEST_CASE("overlapping targets tell of a change once (F-80)") {
   fs::create_directory(dir / "d");
   append(dir / "d/f");
   runtime rt{{.workers = 1}};
-  const file_watcher events{rt,
-                            {dir.path(), dir / "d", dir / "d/f", dir.path()},
-                            looking(each_way())};
+  const file_watcher events{
+    rt, {dir.path(), dir / "d", dir / "d/f", dir.path()}, looking(each_way())};
   append(dir / "d/f", "text");
   CHECK(next(events) == file_event{file_change::modify, dir / "d/f"});
   append(dir / "last");
@@ -491,8 +490,8 @@ TEST_CASE("a link to a file tells of the file it points to (F-80)") {
   append(dir / "2");
   fs::create_symlink(dir / "1", dir / "link");
   runtime rt{{.workers = 1}};
-  const file_watcher events{rt, {dir / "link"},
-                            looking(file_polling::automatic)};
+  const file_watcher events{
+    rt, {dir / "link"}, looking(file_polling::automatic)};
   CHECK(events.polls());
   append(dir / "1", "text");
   CHECK(next(events) == file_event{file_change::modify, dir / "link"});
@@ -509,8 +508,8 @@ TEST_CASE("a link among the folders that is turned is followed (F-80)") {
   append(dir / "v2/f", "two");
   fs::create_directory_symlink("v1", dir / "now");
   runtime rt{{.workers = 1}};
-  const file_watcher events{rt, {dir / "now/f"},
-                            looking(file_polling::automatic)};
+  const file_watcher events{
+    rt, {dir / "now/f"}, looking(file_polling::automatic)};
   CHECK_FALSE(events.polls());
   fs::create_directory_symlink("v2", dir / "next");
   fs::rename(dir / "next", dir / "now");
@@ -540,8 +539,8 @@ TEST_CASE("without instances left a watcher looks for itself (F-80)") {
       if (error.code() != std::errc::too_many_files_open)
         return 2;
     }
-    const file_watcher events{rt, {dir / "f"},
-                              looking(file_polling::automatic)};
+    const file_watcher events{
+      rt, {dir / "f"}, looking(file_polling::automatic)};
     if (!events.polls())
       return 3;
     free_one();
@@ -567,8 +566,8 @@ TEST_CASE("when watches run out a watcher goes on by looking (F-80)") {
     }
     runtime rt{{.workers = 1}};
     const file_watcher strict{rt, {dir.path()}, looking(file_polling::never)};
-    const file_watcher events{rt, {dir.path()},
-                              looking(file_polling::automatic)};
+    const file_watcher events{
+      rt, {dir.path()}, looking(file_polling::automatic)};
     if (events.polls())
       return 1;
     std::vector<file_event> wanted;
@@ -581,8 +580,7 @@ TEST_CASE("when watches run out a watcher goes on by looking (F-80)") {
     if (!came(events, wanted) || !events.polls())
       return 2;
     // The one that must not look tells why it ended, after what it saw.
-    while (strict.blocking_receive()) {
-    }
+    while (strict.blocking_receive()) {}
     return strict.close_record().reason == levada::close_reason::failed ? 0 : 3;
   });
   CAPTURE(child.said);

@@ -15,7 +15,8 @@ TEST_CASE("a program written in Go's words runs (J-08, J-01, J-09)") {
   channel<int> numbers = make_channel<int>(rt);
   channel<std::string> exit = make_channel<std::string>(rt, {.capacity = 2});
   std::vector<int> received;
-  const auto produce = [](channel<int> to, channel<std::string> done) -> task<> {
+  const auto produce
+    = [](channel<int> to, channel<std::string> done) -> task<> {
     for (int i = 0; i < 5; ++i)
       co_await (to << i);
     close(to);
@@ -27,8 +28,8 @@ TEST_CASE("a program written in Go's words runs (J-08, J-01, J-09)") {
       into.push_back(*v);
     co_await (done << "Finished consuming");
   };
-  const auto all = [=, &received](channel<int> ch,
-                                  channel<std::string> done) -> task<> {
+  const auto all
+    = [=, &received](channel<int> ch, channel<std::string> done) -> task<> {
     go(produce, ch, done);
     go(consume, ch, done, std::ref(received));
     co_return;
@@ -41,14 +42,15 @@ TEST_CASE("a program written in Go's words runs (J-08, J-01, J-09)") {
       close(exit);
   }
   std::sort(ends.begin(), ends.end());
-  CHECK(ends
-        == std::vector<std::string>{"Finished consuming",
-                                    "Finished producing"});
+  CHECK(
+    ends
+    == std::vector<std::string>{"Finished consuming", "Finished producing"});
   CHECK(received == levada_tests::numbers(0, 5));
 }
 
-TEST_CASE("go takes any callable with its arguments, and names its place "
-          "(J-08)") {
+TEST_CASE(
+  "go takes any callable with its arguments, and names its place "
+  "(J-08)") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt, {.capacity = 8});
   rt.block_on(
@@ -87,8 +89,9 @@ TEST_CASE("go outside of a task needs a runtime (J-08)") {
   CHECK_THROWS_AS(go_style::go([] {}), levada::channel_error);
 }
 
-TEST_CASE("closing twice is an error in Go's words, and says which channel "
-          "(J-07, X-02)") {
+TEST_CASE(
+  "closing twice is an error in Go's words, and says which channel "
+  "(J-07, X-02)") {
   runtime rt{{.workers = 1}};
   channel<int> ch = make_channel<int>(rt, {.name = "numbers"});
   go_style::close(ch);

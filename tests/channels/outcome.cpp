@@ -61,8 +61,9 @@ std::exception_ptr thrown_by(runtime& rt, F work, Args... args) {
 
 } // namespace
 
-TEST_CASE("a failed send or receive names channel, end and cause "
-          "(F-39, F-40, F-03)") {
+TEST_CASE(
+  "a failed send or receive names channel, end and cause "
+  "(F-39, F-40, F-03)") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt, {.name = "log", .capacity = 1});
   tx.close(cause());
@@ -93,8 +94,9 @@ TEST_CASE("a failed send or receive names channel, end and cause "
   });
 }
 
-TEST_CASE("arrows and members of a set tell the same, parked or not "
-          "(F-39, F-40, G-15)") {
+TEST_CASE(
+  "arrows and members of a set tell the same, parked or not "
+  "(F-39, F-40, G-15)") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt, {.name = "log"});
   const auto id = tx.id();
@@ -126,8 +128,9 @@ TEST_CASE("arrows and members of a set tell the same, parked or not "
     endpoint::receiver);
 }
 
-TEST_CASE("a closing without a cause has none to tell, but its reason "
-          "(F-40)") {
+TEST_CASE(
+  "a closing without a cause has none to tell, but its reason "
+  "(F-40)") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt);
   tx = {};
@@ -145,8 +148,9 @@ TEST_CASE("a closing without a cause has none to tell, but its reason "
   }
 }
 
-TEST_CASE("a wait that ends otherwise names its channel, which is open "
-          "(F-39)") {
+TEST_CASE(
+  "a wait that ends otherwise names its channel, which is open "
+  "(F-39)") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt, {.name = "quiet"});
   const auto check = [&](const channel_error& error, errc code, endpoint end) {
@@ -208,8 +212,9 @@ TEST_CASE("an error can be copied, and outlives channel and runtime (F-40)") {
   }
 }
 
-TEST_CASE("a failed result may be copied, moved and kept beyond its runtime "
-          "(F-39)") {
+TEST_CASE(
+  "a failed result may be copied, moved and kept beyond its runtime "
+  "(F-39)") {
   using result = levada::try_receive_result<std::string>;
   result kept{errc::empty};
   {
@@ -296,13 +301,13 @@ TEST_CASE("CPython's exceptions all have their like (I-35)") {
   }
 }
 
-TEST_CASE("every exception of a channel is a channel_error and a system_error "
-          "(F-39, I-35)") {
+TEST_CASE(
+  "every exception of a channel is a channel_error and a system_error "
+  "(F-39, I-35)") {
   STATIC_REQUIRE(std::is_base_of_v<std::system_error, channel_error>);
   STATIC_REQUIRE(std::is_base_of_v<channel_closed, sender_closed>);
   STATIC_REQUIRE(std::is_base_of_v<channel_closed, receiver_closed>);
-  STATIC_REQUIRE(
-    std::is_base_of_v<channel_error, levada::unhandled_selected>);
+  STATIC_REQUIRE(std::is_base_of_v<channel_error, levada::unhandled_selected>);
   STATIC_REQUIRE(std::is_nothrow_copy_constructible_v<channel_error>);
 }
 
@@ -310,7 +315,8 @@ TEST_CASE("a select whose case nobody handles can say so (F-39, F-53)") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt, {.capacity = 1});
   REQUIRE(tx.try_send(1));
-  auto chosen = levada::blocking_select(levada::biased, levada::never<int>(), rx);
+  auto chosen
+    = levada::blocking_select(levada::biased, levada::never<int>(), rx);
   try {
     chosen.unhandled();
   } catch (const levada::unhandled_selected& error) {

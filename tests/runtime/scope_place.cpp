@@ -43,8 +43,9 @@ task<> wait_for(receiver<unit> gate) {
 
 } // namespace
 
-TEST_CASE("no more children run at a time than the limit, and that many do "
-          "(G-30)") {
+TEST_CASE(
+  "no more children run at a time than the limit, and that many do "
+  "(G-30)") {
   runtime rt{{.workers = 2}};
   struct counts {
     std::atomic<int> now{0};
@@ -61,8 +62,8 @@ TEST_CASE("no more children run at a time than the limit, and that many do "
             [](counts& mine) -> task<> {
               const int now = ++mine.now;
               int most = mine.most;
-              while (most < now && !mine.most.compare_exchange_weak(most, now)) {
-              }
+              while (most < now
+                     && !mine.most.compare_exchange_weak(most, now)) {}
               for (int turn = 0; turn < 5; ++turn)
                 co_await levada::yield();
               --mine.now;
@@ -89,7 +90,8 @@ TEST_CASE("spawning without a place is refused in words (G-30)") {
     FAIL("nothing was thrown");
   } catch (const levada::channel_error& error) {
     CHECK(error.code() == errc::full);
-    CHECK(std::string{error.what()}.find("2 children run") != std::string::npos);
+    CHECK(std::string{error.what()}.find("2 children run")
+          != std::string::npos);
     CHECK(std::string{error.what()}.find("reserve()") != std::string::npos);
   }
   CHECK_FALSE(children.try_reserve());
@@ -204,8 +206,7 @@ TEST_CASE("the first error refuses a place to those who wait for one (G-30)") {
   CHECK(waiting.blocking_join() == errc::cancelled);
   CHECK_THROWS_AS(children.blocking_join(), std::runtime_error);
   CHECK(code_of([&] { (void)children.try_reserve(); }) == errc::cancelled);
-  CHECK(code_of([&] { (void)children.blocking_reserve(); })
-        == errc::cancelled);
+  CHECK(code_of([&] { (void)children.blocking_reserve(); }) == errc::cancelled);
 }
 
 TEST_CASE("cancelling a scope ends every wait for a place (G-30)") {
@@ -237,8 +238,9 @@ TEST_CASE("cancelling a scope ends every wait for a place (G-30)") {
   children.blocking_join();
 }
 
-TEST_CASE("a task cancelled while it waits for a place leaves the queue "
-          "(G-30)") {
+TEST_CASE(
+  "a task cancelled while it waits for a place leaves the queue "
+  "(G-30)") {
   runtime rt{{.workers = 1}};
   scope limited{rt, {.limit = 1}};
   std::optional<scope_place> held{limited.try_reserve()};
@@ -271,8 +273,8 @@ TEST_CASE("joining waits for a place that somebody still holds (G-30)") {
   runtime rt{{.workers = 2}};
   scope children{rt, {.limit = 1}};
   auto place = children.try_reserve();
-  auto joining = rt.spawn(
-    [](scope& all) -> task<> { co_await all.join(); }, std::ref(children));
+  auto joining = rt.spawn([](scope& all) -> task<> { co_await all.join(); },
+                          std::ref(children));
   REQUIRE(test::eventually([&] {
     const auto tasks = rt.tasks();
     return tasks.size() == 1 && tasks[0].reason == levada::wait_reason::join;
