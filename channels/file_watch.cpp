@@ -430,7 +430,7 @@ void file_watch::decode(const inotify_event& event) {
     folders_.erase(found);
     return;
   }
-  const bool moved = (event.mask & ~(IN_MODIFY | IN_ATTRIB | IN_ISDIR)) != 0;
+  const bool moved = (event.mask & ~std::uint32_t{IN_MODIFY | IN_ATTRIB | IN_ISDIR}) != 0;
   if ((event.mask & IN_ISDIR) != 0 && !moved)
     return; // what a folder says of itself by its entries
   for (const auto& folder : found->second) {

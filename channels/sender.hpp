@@ -18,6 +18,7 @@
 #include <levada/channels/many.hpp>
 #include <levada/channels/notice.hpp>
 #include <levada/channels/permit.hpp>
+#include <levada/channels/receipt_step.hpp>
 #include <levada/channels/result.hpp>
 #include <levada/channels/thread_wait.hpp>
 
