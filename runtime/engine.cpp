@@ -404,7 +404,8 @@ bool engine::wait_until_empty(time_point deadline) {
 // queues and workers last: no task passes unseen from the one to the other.
 bool engine::check_deadlock() {
   const auto dispatches = host_.dispatches();
-  if (stopping() || timers.size() != 0)
+  if (stopping() || timers.size() != 0
+      || outsiders->load(std::memory_order_acquire) != 0)
     return true; // whom a timer wakes keeps a worker busy, which comes by again
   if (timers.firing())
     return false; // whom it wakes may have come by already
