@@ -337,8 +337,10 @@ std::vector<task_info> engine::tasks() const {
 
 void engine::cancel(errc why,
                     const std::function<bool(const task_frame&)>& chosen) {
+  // Fires when everybody has been told: the first one woken may end, and with it
+  // the join of another, who is to hear of the cancelling first.
+  wake_list wakes;
   for (auto& shard : shards_) {
-    wake_list wakes; // fires when the shard's lock is free again
     spin_guard guard{shard.lock};
     for (auto* root = shard.first; root != nullptr; root = root->live_.next) {
       if (!chosen(*root))
