@@ -10,6 +10,8 @@
 
 namespace levada::detail {
 
+class channel_core;
+
 /// What the untyped code must know about the items of a channel.
 struct cell_type {
   /// No item in a buffer takes more bytes: larger ones are boxed.
@@ -54,12 +56,15 @@ public:
   stray_list& operator=(const stray_list&) = delete;
   /// Passes every item to the channel's hook, or destroys it.
   ~stray_list() {
-    if (first_ != nullptr) [[unlikely]]
+    if (first_ != nullptr || kept_ != nullptr) [[unlikely]]
       dispose();
   }
 
   /// Takes the item in `cell`, which is raw afterwards.
   void add(void* cell, dead_letter_reason why, dead_letter_sink* sink);
+
+  /// The channel, and so its hook, stays until the items have gone.
+  void keep(channel_core& channel) noexcept;
 
   bool empty() const noexcept {
     return first_ == nullptr;
@@ -72,6 +77,7 @@ private:
   const cell_type& type_;
   stray* first_ = nullptr;
   stray* last_ = nullptr;
+  channel_core* kept_ = nullptr;
 };
 
 } // namespace levada::detail

@@ -58,6 +58,11 @@ void stray_list::add(void* cell, dead_letter_reason why,
   last_ = added;
 }
 
+void stray_list::keep(channel_core& channel) noexcept {
+  channel.retain();
+  kept_ = &channel;
+}
+
 void stray_list::dispose() noexcept {
   while (first_ != nullptr) {
     auto* each = std::exchange(first_, first_->next);
@@ -67,6 +72,8 @@ void stray_list::dispose() noexcept {
       type_.destroy(each->cell);
     ::operator delete(each);
   }
+  if (kept_ != nullptr)
+    kept_->release();
 }
 
 // -- making and unmaking ------------------------------------------------------
@@ -228,24 +235,27 @@ offered overflow_with(channel_core& channel, void* item, wake_list& wakes,
     channel.count_dead_letters(1);
     return offered::dropped;
   }
-  if (channel.policy == overflow::drop_oldest) {
-    strays.add(channel.slot(0, mover.size()), dead_letter_reason::overflow,
-               channel.sink());
-    channel.head = (channel.head + 1) & (channel.slots - 1);
-    --channel.count;
-    if (channel.has_receipts)
-      channel.settle_receipt(wakes, outcome::dropped);
-  } else {
-    strays.add(channel.slot(channel.count - 1, mover.size()),
-               dead_letter_reason::overflow, channel.sink());
-    --channel.count;
-    // (its receipt, if any, is the last one)
-    channel.drop_last_receipt(wakes);
-  }
-  channel.count_dead_letters(1);
+  channel.drop_buffered(wakes, strays);
   store(channel, item, mover);
   ++channel.sent;
   return offered::replaced;
+}
+
+void channel_core::drop_buffered(wake_list& wakes, stray_list& strays) {
+  if (policy == overflow::drop_oldest) {
+    strays.add(slot(0, type.size), dead_letter_reason::overflow, sink());
+    head = (head + 1) & (slots - 1);
+    --count;
+    if (has_receipts)
+      settle_receipt(wakes, outcome::dropped);
+  } else {
+    strays.add(slot(count - 1, type.size), dead_letter_reason::overflow,
+               sink());
+    --count;
+    // (its receipt, if any, is the last one)
+    drop_last_receipt(wakes);
+  }
+  count_dead_letters(1);
 }
 
 // -- waiters ------------------------------------------------------------------
@@ -401,9 +411,17 @@ void channel_core::end_receipt(receipt_node& node, outcome how,
   wakes.add(*node.who);
 }
 
-void channel_core::enlist_for_receipt(receipt_node& node) {
+void channel_core::enlist_for_receipt(receipt_node& node, wake_list& wakes,
+                                      stray_list& strays) {
   extras();
-  const bool room = has_room() && senders.empty();
+  bool room = has_room() && senders.empty();
+  if (!room && policy != overflow::wait && count != 0) {
+    // Once the waiter is parked it may go on and let go of the channel before
+    // the dropped item has been told of.
+    strays.keep(*this);
+    drop_buffered(wakes, strays);
+    room = true;
+  }
   if (room && count == slots)
     grow();
   ++sent;

@@ -216,8 +216,14 @@ public:
   wait_queue& queue(wait_place where);
 
   /// Buffers the item of `node`, or enlists it as a sender where there is no
-  /// room. May throw bad_alloc, then nothing has changed.
-  void enlist_for_receipt(receipt_node& node);
+  /// room and the policy is to wait; else drops another item for it. May throw
+  /// bad_alloc, then the node is not enlisted.
+  void enlist_for_receipt(receipt_node& node, wake_list& wakes,
+                          stray_list& strays);
+
+  /// Drops the oldest or the newest buffered item, as the policy says. There is
+  /// one.
+  void drop_buffered(wake_list& wakes, stray_list& strays);
 
   /// Buffers the item of `node` and waits for its receipt. There is room, and a
   /// slot for it.

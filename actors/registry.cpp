@@ -5,6 +5,7 @@
 #include <ostream>
 
 #include <levada/actors/channel_actor.hpp>
+#include <levada/actors/channel_failure.hpp>
 #include <levada/actors/channel_info.hpp>
 #include <levada/actors/lone_channels.hpp>
 #include <levada/runtime/engine.hpp>
@@ -253,7 +254,7 @@ public:
   found_channel(detail::engine& where, std::uint64_t id)
       : channel_(detail::find_channel(where, id)) {
     if (channel_ == nullptr)
-      throw channel_not_found("channel " + std::to_string(id));
+      throw channel_not_found("channel " + std::to_string(id), {.channel = id});
   }
   ~found_channel() {
     channel_->release();
@@ -275,7 +276,6 @@ private:
 void close_channel(detail::engine& where, std::uint64_t id,
                    close_request request) {
   const found_channel channel{where, id};
-  const auto what = "channel " + std::to_string(id);
   const bool draining
     = request.end == close_request::which::send && !request.force;
   const bool only_if_empty = !draining && !request.force;
@@ -286,9 +286,9 @@ void close_channel(detail::engine& where, std::uint64_t id,
     case detail::close_outcome::done:
       return;
     case detail::close_outcome::was_closed:
-      throw channel_closed(what);
+      detail::fail_on(&*channel, errc::closed, "close", endpoint::none);
     case detail::close_outcome::not_empty:
-      throw channel_not_empty(what);
+      detail::fail_on(&*channel, errc::not_empty, "close", endpoint::none);
   }
 }
 

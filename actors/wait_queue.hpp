@@ -37,6 +37,8 @@ inline errc errc_of(outcome how) noexcept {
       return errc::owner_gone;
     case outcome::released:
       return errc::owner_released;
+    case outcome::dropped:
+      return errc::dropped;
     default:
       return errc::closed;
   }

@@ -213,13 +213,14 @@ private:
 template <class T, class Result>
 class lagging : public Result {
 public:
-  explicit lagging(errc code) noexcept : Result(code) {
+  explicit lagging(errc code, channel_core* where = nullptr) noexcept
+      : Result(code, where) {
   }
   /// Moves the value out of `item`, or copies it when others have it too.
   lagging(std::in_place_t, broadcast_item<T>&& item)
       : lagging(item.sole()
-                  ? lagging(item.lagged, std::move(item.value()))
-                  : lagging(item.lagged, std::as_const(item.value()))) {
+                  ? lagging(lag{item.lagged}, std::move(item.value()))
+                  : lagging(lag{item.lagged}, std::as_const(item.value()))) {
   }
 
   /// How many items this receiver lost, because it was full, between the one it
@@ -229,10 +230,13 @@ public:
   }
 
 private:
+  struct lag {
+    std::uint64_t items;
+  };
   template <class U>
-  lagging(std::uint64_t lagged, U&& value)
+  lagging(lag before, U&& value)
       : Result(std::in_place, std::forward<U>(value)),
-        lagged_(lagged) {
+        lagged_(before.items) {
   }
 
   std::uint64_t lagged_ = 0;

@@ -6,6 +6,7 @@
 #include <ranges>
 #include <vector>
 
+#include <levada/actors/channel_failure.hpp>
 #include <levada/channels/handle.hpp>
 #include <levada/channels/thread_wait.hpp>
 #include <levada/runtime/task.hpp>
@@ -236,9 +237,8 @@ std::optional<T> force_send(channel_core& channel, T value) {
     }
   }
   if (how == offered::closed || how == offered::refused)
-    throw_error(
-      make_error_code(how == offered::closed ? errc::closed : errc::full),
-      "force_send");
+    fail_on(&channel, how == offered::closed ? errc::closed : errc::full,
+            "force_send", endpoint::sender);
   item.moved();
   std::optional<T> result;
   if (displaced)

@@ -1,14 +1,18 @@
 // What all results share: an errc or none, and a value or none.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <type_traits>
 #include <utility>
 
 #include <levada/runtime/error.hpp>
+#include <levada/runtime/export.hpp>
 
 namespace levada::detail {
+
+class channel_core;
 
 /// An optional for types that must not lie in a coroutine frame (g++ 12 does not
 /// align frames beyond 16 bytes) or are too large for a stack.
@@ -42,40 +46,84 @@ template <class T>
 using held = std::conditional_t<(alignof(T) > 16 || sizeof(T) > 1024),
                                 boxed_optional<T>, std::optional<T>>;
 
-/// The part all results share: an errc, or none.
-class outcome_base {
+/// The part all results share: an errc and the channel it is about, or neither.
+/// A failed result keeps the channel's memory, but no end of it open.
+class LEVADA_API outcome_base {
 public:
   /// True when the operation did what it was asked to do.
   explicit operator bool() const noexcept {
-    return code_ == errc{};
+    return word_ == 0;
   }
 
   /// Why not; an empty code on success.
   std::error_code error() const noexcept {
-    return code_ == errc{} ? std::error_code{} : make_error_code(code_);
+    return word_ == 0 ? std::error_code{} : make_error_code(code());
   }
 
   /// True when the channel is closed (for a receive: and drained).
   bool closed() const noexcept {
-    return code_ == errc::closed;
+    return code() == errc::closed;
   }
 
   /// True when a stop token, a cancelled scope or the stopping runtime ended
   /// the wait.
   bool cancelled() const noexcept {
-    return code_ == errc::cancelled || code_ == errc::runtime_stopped;
+    return code() == errc::cancelled || code() == errc::runtime_stopped;
   }
 
 protected:
   outcome_base() noexcept = default;
-  explicit outcome_base(errc code) noexcept : code_(code) {
+  /// `where` may be null, when there is no channel to tell of.
+  explicit outcome_base(errc code, channel_core* where = nullptr) noexcept
+      : word_(static_cast<std::uint64_t>(code) << code_shift) {
+    if (where != nullptr)
+      keep(*where);
+  }
+  outcome_base(outcome_base&& other) noexcept : word_(other.word_) {
+    other.word_ &= ~channel_bits;
+  }
+  outcome_base(const outcome_base& other) noexcept : word_(other.word_) {
+    if (where() != nullptr) [[unlikely]]
+      keep(*where());
+  }
+  outcome_base& operator=(outcome_base&& other) noexcept {
+    std::swap(word_, other.word_); // which releases ours
+    return *this;
+  }
+  outcome_base& operator=(const outcome_base& other) noexcept {
+    if (this != &other)
+      *this = outcome_base{other};
+    return *this;
+  }
+  ~outcome_base() {
+    if (where() != nullptr) [[unlikely]]
+      let_go();
   }
 
-  errc code_{};
+  errc code() const noexcept {
+    return static_cast<errc>(word_ >> code_shift);
+  }
+
+  /// Throws the exception that belongs to error(), about that end.
+  [[noreturn]] void fail(endpoint end) const;
+
+private:
+  static constexpr int code_shift = 56;
+  static constexpr std::uint64_t channel_bits = (1ULL << code_shift) - 1;
+
+  channel_core* where() const noexcept {
+    return reinterpret_cast<channel_core*>(word_ & channel_bits);
+  }
+  void keep(channel_core& where) noexcept;
+  void let_go() noexcept;
+
+  /// Bits 56…63: the errc, 0 for success. The rest: the channel, of which it
+  /// holds a reference, or null.
+  std::uint64_t word_ = 0;
 };
 
-/// A value, or why there is none.
-template <class T>
+/// A value, or why there is none; `End` is the end that was to give it.
+template <class T, endpoint End = endpoint::receiver>
 class value_base : public outcome_base {
 public:
   using value_type = T;
@@ -126,7 +174,8 @@ public:
 
 protected:
   value_base() = default;
-  explicit value_base(errc code) noexcept : outcome_base(code) {
+  explicit value_base(errc code, channel_core* where = nullptr) noexcept
+      : outcome_base(code, where) {
   }
   template <class... Args>
   explicit value_base(std::in_place_t, Args&&... args)
@@ -136,7 +185,7 @@ protected:
 private:
   void check() const {
     if (!value_)
-      throw_error(make_error_code(code_));
+      fail(End);
   }
 
   held<T> value_;

@@ -7,7 +7,7 @@
 
 #include <levada/channels/owned_item.hpp>
 #include <levada/channels/owned_result.hpp>
-#include <levada/channels/step.hpp>
+#include <levada/channels/receipt_step.hpp>
 
 namespace levada::detail {
 

@@ -67,8 +67,8 @@ public:
     if (how != send_status::failed)
       return send_result<T>{how};
     channel.drop_permit();
-    return cell::take(item.storage(), [](T&& back) {
-      return send_result<T>{errc::closed, std::move(back)};
+    return cell::take(item.storage(), [&channel](T&& back) {
+      return send_result<T>{errc::closed, std::move(back), &channel};
     });
   }
 
@@ -90,17 +90,21 @@ private:
 
 /// Of `reserve`: a permit, or the channel is closed.
 template <class T>
-class [[nodiscard]] reserve_result : public detail::value_base<permit<T>> {
+class [[nodiscard]] reserve_result
+    : public detail::value_base<permit<T>, endpoint::sender> {
+  using base = detail::value_base<permit<T>, endpoint::sender>;
+
 public:
-  explicit reserve_result(errc code) noexcept
-      : detail::value_base<permit<T>>(code) {
+  explicit reserve_result(errc code,
+                          detail::channel_core* where = nullptr) noexcept
+      : base(code, where) {
   }
   explicit reserve_result(permit<T> value)
-      : detail::value_base<permit<T>>(std::in_place, std::move(value)) {
+      : base(std::in_place, std::move(value)) {
   }
 
   bool full() const noexcept {
-    return this->code_ == errc::full;
+    return this->code() == errc::full;
   }
 };
 
@@ -146,7 +150,7 @@ public:
 
   result_type finish(errc why) {
     if (result != outcome::done)
-      return result_type{why};
+      return result_type{why, channel};
     return result_type{permit<T>{std::move(keep_)}};
   }
 

@@ -15,7 +15,9 @@ namespace levada {
 template <class T>
 class [[nodiscard]] receive_result : public detail::value_base<T> {
 public:
-  explicit receive_result(errc code) noexcept : detail::value_base<T>(code) {
+  explicit receive_result(errc code,
+                          detail::channel_core* where = nullptr) noexcept
+      : detail::value_base<T>(code, where) {
   }
   template <class... Args>
   explicit receive_result(std::in_place_t, Args&&... args)
@@ -27,8 +29,9 @@ public:
 template <class T>
 class [[nodiscard]] try_receive_result : public detail::value_base<T> {
 public:
-  explicit try_receive_result(errc code) noexcept
-      : detail::value_base<T>(code) {
+  explicit try_receive_result(errc code,
+                              detail::channel_core* where = nullptr) noexcept
+      : detail::value_base<T>(code, where) {
   }
   template <class... Args>
   explicit try_receive_result(std::in_place_t, Args&&... args)
@@ -36,7 +39,7 @@ public:
   }
 
   bool empty() const noexcept {
-    return this->code_ == errc::empty;
+    return this->code() == errc::empty;
   }
 };
 
@@ -44,8 +47,9 @@ public:
 template <class T>
 class [[nodiscard]] timed_receive_result : public detail::value_base<T> {
 public:
-  explicit timed_receive_result(errc code) noexcept
-      : detail::value_base<T>(code) {
+  explicit timed_receive_result(errc code,
+                                detail::channel_core* where = nullptr) noexcept
+      : detail::value_base<T>(code, where) {
   }
   template <class... Args>
   explicit timed_receive_result(std::in_place_t, Args&&... args)
@@ -53,7 +57,7 @@ public:
   }
 
   bool timed_out() const noexcept {
-    return this->code_ == errc::timed_out;
+    return this->code() == errc::timed_out;
   }
 };
 
@@ -83,6 +87,12 @@ public:
     return value_.has_value();
   }
 
+  /// True when a send_and_wait ends because the channel's policy, a closing by
+  /// force or the last receiver's going dropped the item: it does not come back.
+  bool dropped() const noexcept {
+    return code() == errc::dropped;
+  }
+
   /// The value that could not be sent. Only when has_value().
   T& value() & noexcept {
     return *value_;
@@ -101,15 +111,19 @@ public:
   /// Throws the exception that belongs to error(), if any.
   void check() const {
     if (!*this)
-      throw_error(this->error());
+      this->fail(endpoint::sender);
   }
 
 protected:
   explicit send_base(send_status status) noexcept : status_(status) {
   }
+  send_base(errc code, send_status status, channel_core* where) noexcept
+      : outcome_base(code, where),
+        status_(status) {
+  }
   template <class U>
-  send_base(errc code, U&& back)
-      : outcome_base(code),
+  send_base(errc code, U&& back, channel_core* where)
+      : outcome_base(code, where),
         value_(std::in_place, std::forward<U>(back)) {
   }
 
@@ -121,21 +135,25 @@ private:
 } // namespace detail
 
 /// Of `send`: true, or the channel is closed (or rejects: full()) and the value
-/// is handed back.
+/// is handed back. Of `send_and_wait`: also dropped(), without the value.
 template <class T>
 class [[nodiscard]] send_result : public detail::send_base<T> {
 public:
   explicit send_result(send_status status) noexcept
       : detail::send_base<T>(status) {
   }
+  send_result(errc code, send_status status,
+              detail::channel_core* where) noexcept
+      : detail::send_base<T>(code, status, where) {
+  }
   template <class U>
-  send_result(errc code, U&& back)
-      : detail::send_base<T>(code, std::forward<U>(back)) {
+  send_result(errc code, U&& back, detail::channel_core* where = nullptr)
+      : detail::send_base<T>(code, std::forward<U>(back), where) {
   }
 
   /// True when the channel was full and its policy is overflow::reject.
   bool full() const noexcept {
-    return this->code_ == errc::full;
+    return this->code() == errc::full;
   }
 };
 
@@ -147,12 +165,12 @@ public:
       : detail::send_base<T>(status) {
   }
   template <class U>
-  try_send_result(errc code, U&& back)
-      : detail::send_base<T>(code, std::forward<U>(back)) {
+  try_send_result(errc code, U&& back, detail::channel_core* where = nullptr)
+      : detail::send_base<T>(code, std::forward<U>(back), where) {
   }
 
   bool full() const noexcept {
-    return this->code_ == errc::full;
+    return this->code() == errc::full;
   }
 };
 
@@ -164,16 +182,20 @@ public:
   explicit timed_send_result(send_status status) noexcept
       : detail::send_base<T>(status) {
   }
+  timed_send_result(errc code, send_status status,
+                    detail::channel_core* where) noexcept
+      : detail::send_base<T>(code, status, where) {
+  }
   template <class U>
-  timed_send_result(errc code, U&& back)
-      : detail::send_base<T>(code, std::forward<U>(back)) {
+  timed_send_result(errc code, U&& back, detail::channel_core* where = nullptr)
+      : detail::send_base<T>(code, std::forward<U>(back), where) {
   }
 
   bool full() const noexcept {
-    return this->code_ == errc::full;
+    return this->code() == errc::full;
   }
   bool timed_out() const noexcept {
-    return this->code_ == errc::timed_out;
+    return this->code() == errc::timed_out;
   }
 };
 

@@ -88,7 +88,7 @@ public:
 
   result finish() {
     if (this->select_case::result != outcome::done)
-      return result{errc::closed};
+      return result{errc::closed, channel};
     this->select_case::result = outcome::pending;
     return cell<T>::take(
       slot, [](T&& item) { return result{std::in_place, std::move(item)}; });
@@ -127,8 +127,9 @@ public:
     auto* storage = std::exchange(slot, nullptr);
     if (this->select_case::result == outcome::done)
       return result{send_status::queued};
-    return cell<T>::take(
-      storage, [](T&& item) { return result{errc::closed, std::move(item)}; });
+    return cell<T>::take(storage, [this](T&& item) {
+      return result{errc::closed, std::move(item), channel};
+    });
   }
 
 private:

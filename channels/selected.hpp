@@ -40,6 +40,11 @@ public:
     return std::get<I + 1>(result_);
   }
 
+  /// For the branch that nothing should reach: throws unhandled_selected.
+  [[noreturn]] void unhandled() const {
+    throw unhandled_selected(index());
+  }
+
   /// The result if the case of this very receiver (or channel, timer) happened,
   /// else null.
   template <detail::select_argument Case>

@@ -18,6 +18,7 @@
 #include <levada/channels/many.hpp>
 #include <levada/channels/notice.hpp>
 #include <levada/channels/permit.hpp>
+#include <levada/channels/receipt_step.hpp>
 #include <levada/channels/result.hpp>
 #include <levada/channels/thread_wait.hpp>
 
@@ -84,9 +85,11 @@ public:
   }
 
   /// Sends and waits until this very value has been received → send_result<T>.
-  /// A value withdrawn before that (time, stop, close by force) leaves the
-  /// buffer again and comes back, unless its place was dropped for another one
-  /// (status `dropped`). Buffer room is used, not waited out.
+  /// A value withdrawn before that (time, stop) leaves the buffer again and
+  /// comes back. Buffer room is used, not waited out; on a full channel the
+  /// policy decides: `reject` fails with errc::full and the value, the others
+  /// drop an item. A value dropped on its way, by the policy, by a closing by
+  /// force or with the last receiver, ends the wait with errc::dropped.
   detail::limited_step_awaiter<wait_step>
   send_and_wait(T value, std::stop_token stop = {},
                 here line = here::current()) const {

@@ -64,7 +64,7 @@ public:
         last_.emplace(std::in_place, std::move(item));
       });
     else
-      last_.emplace(errc::closed);
+      last_.emplace(errc::closed, channel);
     result = outcome::pending;
   }
   void* last() noexcept override {

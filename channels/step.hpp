@@ -72,7 +72,7 @@ public:
 
   result_type finish(errc why) {
     if (result != outcome::done)
-      return result_type{why};
+      return result_type{why, channel};
     result = outcome::pending; // the item is not ours any more
     return cell<T>::take(item_.storage(), [](T&& item) {
       return result_type{std::in_place, std::move(item)};
@@ -133,8 +133,9 @@ protected:
   template <class Result>
   Result hand_back(errc why) {
     auto* storage = std::exchange(this->slot, nullptr);
-    return cell<T>::take(
-      storage, [why](T&& item) { return Result{why, std::move(item)}; });
+    return cell<T>::take(storage, [this, why](T&& item) {
+      return Result{why, std::move(item), channel};
+    });
   }
 
 private:
@@ -230,64 +231,13 @@ private:
   bool full_ = false;
 };
 
-/// A send that ends when its item has been received.
-template <class T, class Result>
-class receipt_step : public sending_step<T, receipt_node> {
-public:
-  using result_type = Result;
-  static constexpr wait_reason reason = wait_reason::receipt;
-  static constexpr wait_place place = wait_place::receipts;
-
-  template <class... Args>
-  explicit receipt_step(std::in_place_t, channel_core* channel, Args&&... args)
-      : sending_step<T, receipt_node>(channel, std::forward<Args>(args)...) {
-  }
-
-  static bool settle_quickly() noexcept {
-    return false;
-  }
-  static waiter* settle_with_partner() noexcept {
-    return nullptr;
-  }
-  static bool must_wait() noexcept {
-    return false;
-  }
-
-  bool settle(wake_list& wakes, stray_list*) {
-    auto& channel = *this->channel;
-    if (!channel.is_open()) {
-      this->result = outcome::closed;
-      return true;
-    }
-    if (hand_over(channel, this->slot, typed_mover<cell<T>>{}, wakes)) {
-      ++channel.sent;
-      this->result = outcome::done;
-      return true;
-    }
-    return false;
-  }
-
-  void enlist() {
-    this->channel->enlist_for_receipt(*this);
-  }
-
-  result_type finish(errc why) {
-    if (this->result == outcome::done) {
-      this->moved();
-      return result_type{send_status::delivered};
-    }
-    if (this->result == outcome::dropped) {
-      this->moved();
-      return result_type{send_status::dropped};
-    }
-    this->channel->end_if_drained(); // it may have been the last one
-    return this->template hand_back<result_type>(why);
-  }
-
-  void abandon() noexcept {
-    if (this->buffered || this->result == outcome::done)
-      this->moved();
-  }
-};
+/// Enlists a step; some drop another item to have a place to wait in.
+template <class Step>
+void enlist(Step& step, wake_list& wakes, stray_list& strays) {
+  if constexpr (requires { step.enlist(wakes, strays); })
+    step.enlist(wakes, strays);
+  else
+    step.enlist();
+}
 
 } // namespace levada::detail

@@ -28,7 +28,7 @@ auto wait_on_thread(Step& step, const char* operation,
     } else {
       self.reset();
       step.who = &self;
-      step.enlist();
+      enlist(step, wakes, strays);
       waits = true;
     }
   }

@@ -103,15 +103,17 @@ protected:
                                          task_frame& root, bool park) {
     auto& channel = *step_.channel;
     root.announce(Step::reason, channel.id);
-    if (!park || !step_.must_wait() || step_.result != outcome::pending
-        || root.cancelled()) [[unlikely]]
-      return settle_locked(leaf, root, park);
-    auto& seat = root.seat();
-    step_.who = &root;
-    root.park(leaf, step_.line);
-    step_.enlist();
-    channel.lock.unlock(seat);
-    return attempt::parked;
+    if constexpr (requires { step_.enlist(); })
+      if (park && step_.must_wait() && step_.result == outcome::pending
+          && !root.cancelled()) [[likely]] {
+        auto& seat = root.seat();
+        step_.who = &root;
+        root.park(leaf, step_.line);
+        step_.enlist();
+        channel.lock.unlock(seat);
+        return attempt::parked;
+      }
+    return settle_locked(leaf, root, park);
   }
 
   /// The general case.
@@ -132,8 +134,9 @@ protected:
         step_.result = outcome::cancelled;
       } else if (park) {
         step_.who = &root;
-        root.park(leaf, step_.line);
-        step_.enlist();
+        const auto line = step_.line; // which enlisting overwrites
+        enlist(step_, wakes, strays); // may throw: nobody waits then
+        root.park(leaf, line);
         return attempt::parked;
       } else {
         return attempt::undecided;

@@ -33,6 +33,20 @@ bool is_cancellation(const std::exception_ptr& error) noexcept {
   }
 }
 
+/// True for waits that are no channel's: a side_wait stands for them.
+bool is_aside(wait_reason why) noexcept {
+  switch (why) {
+    case wait_reason::set:
+    case wait_reason::sleep:
+    case wait_reason::join:
+    case wait_reason::blocking:
+    case wait_reason::forever:
+      return true;
+    default:
+      return false;
+  }
+}
+
 std::size_t worker_count(std::size_t asked) {
   if (asked > 4096)
     throw_error(make_error_code(errc::invalid_argument),
@@ -323,8 +337,9 @@ std::vector<task_info> engine::tasks() const {
 
 void engine::cancel(errc why,
                     const std::function<bool(const task_frame&)>& chosen) {
-  // A task parks by publishing where (announce()), then looking at cancel_; here
-  // it is the other way round.
+  // Fires when everybody has been told: the first one woken may end, and with it
+  // the join of another, who is to hear of the cancelling first.
+  wake_list wakes;
   for (auto& shard : shards_) {
     spin_guard guard{shard.lock};
     for (auto* root = shard.first; root != nullptr; root = root->live_.next) {
@@ -333,37 +348,31 @@ void engine::cancel(errc why,
       std::uint8_t none = 0;
       root->cancel_.compare_exchange_strong(none,
                                             static_cast<std::uint8_t>(why));
+      // The side lock decides between us and a task that parks aside.
+      std::lock_guard side_guard{side_lock(*root)};
+      const auto wait_word = root->wait_.load(std::memory_order_relaxed);
+      const auto place = task_frame::place_in(wait_word);
+      if (place == 0 || !is_aside(task_frame::reason_in(wait_word)))
+        continue;
+      auto* wait = reinterpret_cast<side_wait*>(place);
+      if (wait->cancel(*wait, why)) {
+        root->wait_.store(0, std::memory_order_relaxed);
+        wakes.add(*root);
+      }
     }
   }
+  // A task parks in a channel by publishing where (announce()), then looking at
+  // cancel_; here it is the other way round.
   process_barrier();
   std::vector<std::pair<std::uint64_t, const task_frame*>> in_channels;
   for (auto& shard : shards_) {
-    wake_list wakes; // fires when the shard's lock is free again
     spin_guard guard{shard.lock};
     for (auto* root = shard.first; root != nullptr; root = root->live_.next) {
-      if (!root->cancelled() || !chosen(*root))
-        continue;
-      std::lock_guard side_guard{side_lock(*root)};
-      const auto wait_word = root->wait_.load(std::memory_order_seq_cst);
+      const auto wait_word = root->wait_.load(std::memory_order_relaxed);
       const auto place = task_frame::place_in(wait_word);
-      if (place == 0)
-        continue;
-      switch (task_frame::reason_in(wait_word)) {
-        case wait_reason::set:
-        case wait_reason::sleep:
-        case wait_reason::join:
-        case wait_reason::blocking:
-        case wait_reason::forever: {
-          auto* wait = reinterpret_cast<side_wait*>(place);
-          if (wait->cancel(*wait, why)) {
-            root->wait_.store(0, std::memory_order_relaxed);
-            wakes.add(*root);
-          }
-          break;
-        }
-        default:
-          in_channels.emplace_back(place, root);
-      }
+      if (root->cancelled() && place != 0
+          && !is_aside(task_frame::reason_in(wait_word)))
+        in_channels.emplace_back(place, root);
     }
   }
   for (const auto& [id, root] : in_channels)
@@ -404,7 +413,8 @@ bool engine::wait_until_empty(time_point deadline) {
 // queues and workers last: no task passes unseen from the one to the other.
 bool engine::check_deadlock() {
   const auto dispatches = host_.dispatches();
-  if (stopping() || timers.size() != 0)
+  if (stopping() || timers.size() != 0
+      || outsiders->load(std::memory_order_acquire) != 0)
     return true; // whom a timer wakes keeps a worker busy, which comes by again
   if (timers.firing())
     return false; // whom it wakes may have come by already

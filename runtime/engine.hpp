@@ -41,6 +41,27 @@ struct failure_report {
   std::source_location spawned;
 };
 
+/// How many parties outside of the tasks may yet wake one: threads of the
+/// library's own. Outlives the engine, as they may.
+using outsider_count = std::shared_ptr<std::atomic<std::uint32_t>>;
+
+class counted_outsider {
+public:
+  explicit counted_outsider(outsider_count count) noexcept
+      : count_(std::move(count)) {
+    count_->fetch_add(1, std::memory_order_relaxed);
+  }
+  ~counted_outsider() {
+    // release: what it sent before is seen by whoever sees it gone
+    count_->fetch_sub(1, std::memory_order_release);
+  }
+  counted_outsider(const counted_outsider&) = delete;
+  counted_outsider& operator=(const counted_outsider&) = delete;
+
+private:
+  outsider_count count_;
+};
+
 class engine {
 public:
   /// Owns an actor system with our scheduling policy.
@@ -120,6 +141,9 @@ public:
   const std::unique_ptr<directory> channels;
   /// Threads in block_on, for dump().
   std::atomic<std::uint32_t> joining_threads{0};
+  /// While there is one, all tasks asleep are no deadlock.
+  const outsider_count outsiders
+    = std::make_shared<std::atomic<std::uint32_t>>(0);
 
 private:
   struct alignas(64) live_shard {

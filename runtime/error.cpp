@@ -47,6 +47,8 @@ public:
       case errc::sender_closed:
         return "this sender has been used up, moved from or detached: send "
                "through another one";
+      case errc::dropped:
+        return "the item was dropped before anybody received it";
     }
     return "unknown levada error " + std::to_string(code);
   }
@@ -78,29 +80,51 @@ std::string to_string(errc code) {
   return category().message(static_cast<int>(code));
 }
 
-void throw_error(std::error_code code, const std::string& what) {
+channel_error::channel_error(std::error_code code, const std::string& what,
+                             error_origin from)
+    : std::system_error(code, what) {
+  if (from.channel != 0 || from.end != endpoint::none || from.cause != nullptr)
+    origin_ = std::make_shared<const error_origin>(std::move(from));
+}
+
+unhandled_selected::unhandled_selected(std::size_t index)
+    : channel_error(make_error_code(errc::invalid_argument),
+                    index == static_cast<std::size_t>(-1)
+                      ? "the select was cancelled, and nothing handles that"
+                      : "case " + std::to_string(index)
+                          + " of the select happened, and nothing handles it"),
+      index_(index) {
+}
+
+void throw_error(std::error_code code, const std::string& what,
+                 error_origin from) {
   if (code.category() == category()) {
     switch (static_cast<errc>(code.value())) {
       case errc::closed:
-        throw channel_closed(what);
+        if (from.end == endpoint::sender)
+          throw sender_closed(what, std::move(from));
+        if (from.end == endpoint::receiver)
+          throw receiver_closed(what, std::move(from));
+        throw channel_closed(what, std::move(from));
       case errc::empty:
-        throw channel_empty(what);
+        throw channel_empty(what, std::move(from));
       case errc::not_empty:
-        throw channel_not_empty(what);
+        throw channel_not_empty(what, std::move(from));
       case errc::not_found:
-        throw channel_not_found(what);
+        throw channel_not_found(what, std::move(from));
       case errc::owner_gone:
         throw item_owner_gone(what);
       case errc::timed_out:
-        throw operation_timed_out(what);
+        throw operation_timed_out(what, std::move(from));
       case errc::cancelled:
       case errc::runtime_stopped:
-        throw operation_cancelled(static_cast<errc>(code.value()), what);
+        throw operation_cancelled(static_cast<errc>(code.value()), what,
+                                  std::move(from));
       default:
         break;
     }
   }
-  throw channel_error(code, what);
+  throw channel_error(code, what, std::move(from));
 }
 
 } // namespace levada

@@ -33,6 +33,7 @@ constexpr std::size_t step = 16;
 constexpr std::size_t header = 8;
 constexpr std::size_t classes = 64; // up to 1 KiB
 constexpr std::uint32_t limit = 256;
+constexpr std::uint32_t stretch_every = 64;
 
 struct free_block {
   free_block* next;
@@ -41,6 +42,8 @@ struct free_block {
 struct free_lists {
   std::array<free_block*, classes> first{};
   std::array<std::uint32_t, classes> count{};
+  /// Frames that came from malloc.
+  std::uint32_t misses = 0;
 
   ~free_lists() {
     for (auto*& list : first)
@@ -51,6 +54,13 @@ struct free_lists {
 };
 
 thread_local free_lists lists;
+
+/// malloc enlarges the heap of a thread by a page at a time, with a system call
+/// each. What was taken and given back at the heap's end stays with the heap.
+void stretch_heap() noexcept {
+  constexpr std::size_t length = 60 * 1024;
+  ::operator delete(::operator new(length, std::nothrow));
+}
 
 } // namespace
 
@@ -66,6 +76,8 @@ void* allocate_frame(std::size_t size) {
     --mine.count[index];
     return block;
   }
+  if (++mine.misses % stretch_every == 0)
+    stretch_heap();
   return ::operator new((index + 1) * step - header);
 }
 

@@ -6,9 +6,10 @@
 namespace levada {
 namespace detail {
 
-scope_state::scope_state(engine& home) noexcept
+scope_state::scope_state(engine& home, std::size_t limit) noexcept
     : finish_listener{&scope_state::child_finished, &scope_state::is_cancelled},
-      home(home) {
+      home(home),
+      limit_(limit) {
 }
 
 void scope_state::release() noexcept {
@@ -16,13 +17,83 @@ void scope_state::release() noexcept {
     delete this;
 }
 
-void scope_state::expect_child() {
-  std::lock_guard guard{mutex_};
+void scope_state::check_open() const {
   if (cancelled_)
     throw operation_cancelled(errc::cancelled,
                               "scope::spawn: the scope is cancelled");
+}
+
+void scope_state::expect_child() {
+  std::lock_guard guard{mutex_};
+  check_open();
+  if (!has_place())
+    throw_error(make_error_code(errc::full),
+                "scope::spawn: " + std::to_string(limit_)
+                  + " children run, as many as this scope may have; "
+                    "co_await reserve() first, and spawn through the place");
   ++running_;
   retain();
+}
+
+bool scope_state::take_place() {
+  std::lock_guard guard{mutex_};
+  check_open();
+  if (!has_place())
+    return false;
+  ++running_;
+  return true;
+}
+
+void scope_state::expect_placed_child() {
+  std::lock_guard guard{mutex_};
+  check_open();
+}
+
+void scope_state::give_place_back() noexcept {
+  wake_list wakes;
+  std::lock_guard guard{mutex_};
+  one_less(wakes);
+}
+
+bool scope_state::take_place_or_enlist(place_wait& who) {
+  std::lock_guard guard{mutex_};
+  check_open();
+  if (has_place()) {
+    ++running_;
+    who.verdict_ = place_wait::verdict::granted;
+    return true;
+  }
+  (first_ == nullptr ? first_ : last_->next_) = &who;
+  last_ = &who;
+  return false;
+}
+
+bool scope_state::withdraw(place_wait& who) noexcept {
+  std::lock_guard guard{mutex_};
+  place_wait* previous = nullptr;
+  for (auto* each = first_; each != nullptr;
+       previous = std::exchange(each, each->next_)) {
+    if (each != &who)
+      continue;
+    (previous == nullptr ? first_ : previous->next_) = who.next_;
+    if (last_ == &who)
+      last_ = previous;
+    return true;
+  }
+  return false;
+}
+
+/// A child has ended, or a place was given back: it goes to whoever waits for
+/// one. Under the mutex.
+void scope_state::one_less(wake_list& wakes) noexcept {
+  if (first_ != nullptr && running_ <= limit_) {
+    auto& next = *std::exchange(first_, first_->next_);
+    next.verdict_ = place_wait::verdict::granted;
+    wakes.add(*next.who_); // `running_` counts it instead
+    return;
+  }
+  if (--running_ == 0 && joiner_ != nullptr)
+    wakes.add(*std::exchange(joiner_, nullptr));
 }
 
 void scope_state::child_finished(finish_listener& base,
@@ -41,8 +112,7 @@ void scope_state::child_finished(finish_listener& base,
       }
       failed->report = nullptr; // join() tells of it
     }
-    if (--self.running_ == 0 && self.joiner_ != nullptr)
-      wakes.add(*std::exchange(self.joiner_, nullptr));
+    self.one_less(wakes);
   }
   if (first_error)
     self.cancel();
@@ -58,9 +128,15 @@ bool scope_state::is_cancelled(finish_listener& base) noexcept {
 
 void scope_state::cancel() {
   {
+    wake_list wakes;
     std::lock_guard guard{mutex_};
     if (std::exchange(cancelled_, true))
       return;
+    while (first_ != nullptr) {
+      auto& refused = *std::exchange(first_, first_->next_);
+      refused.verdict_ = place_wait::verdict::refused;
+      wakes.add(*refused.who_);
+    }
   }
   home.cancel(errc::cancelled, [this](const task_frame& root) {
     return engine::listener_of(root) == this;
@@ -157,15 +233,128 @@ bool scope_join::cancel_wait(side_wait& base, errc why) noexcept {
   return true;
 }
 
-} // namespace detail
+// -- places -------------------------------------------------------------------
 
-scope::scope()
-    : state_(new detail::scope_state{
-        detail::require_current_engine("levada::scope")}) {
+place_wait::place_wait(scope_state& state, std::source_location line) noexcept
+    : side_wait{&place_wait::cancel_wait},
+      line_(line),
+      state_(&state) {
+  state.retain();
 }
 
-scope::scope(const runtime& home)
-    : state_(new detail::scope_state{home.engine()}) {
+place_wait::~place_wait() {
+  if (state_ == nullptr)
+    return;
+  if (who_ != nullptr) // the frame goes away while it waits
+    state_->withdraw(*this);
+  if (verdict_ == verdict::granted)
+    state_->give_place_back();
+  state_->release();
+}
+
+bool place_wait::suspend(task_frame& root, std::coroutine_handle<> leaf) {
+  root_ = &root;
+  if (root.park_aside(leaf, wait_reason::join, *this, &place_wait::publish,
+                      line_))
+    return true;
+  if (verdict_ != verdict::granted)
+    cancelled_ = root.cancel_code();
+  return false;
+}
+
+bool place_wait::publish(side_wait& base) {
+  auto& self = static_cast<place_wait&>(base);
+  self.who_ = self.root_;
+  return !self.state_->take_place_or_enlist(self);
+}
+
+bool place_wait::cancel_wait(side_wait& base, errc why) noexcept {
+  auto& self = static_cast<place_wait&>(base);
+  if (!self.state_->withdraw(self))
+    return false;
+  self.cancelled_ = why;
+  return true;
+}
+
+void place_wait::block() {
+  auto& self = thread_waiter::mine();
+  self.reset();
+  who_ = &self;
+  if (!state_->take_place_or_enlist(*this))
+    self.wait();
+}
+
+void place_wait::check() {
+  if (root_ != nullptr)
+    root_->leave_aside();
+  who_ = nullptr;
+  if (cancelled_ != errc{})
+    throw operation_cancelled(cancelled_, "scope::reserve");
+  if (verdict_ != verdict::granted)
+    throw operation_cancelled(errc::cancelled,
+                              "scope::reserve: the scope is cancelled");
+}
+
+scope_place place_wait::take() noexcept {
+  return scope_place{std::exchange(state_, nullptr)};
+}
+
+scope_place place_awaiter::await_resume() {
+  check();
+  return take();
+}
+
+} // namespace detail
+
+scope_place::~scope_place() {
+  if (state_ == nullptr)
+    return;
+  state_->give_place_back();
+  state_->release();
+}
+
+detail::engine& scope_place::engine() const {
+  if (state_ == nullptr)
+    throw_error(make_error_code(errc::invalid_argument),
+                "scope_place::spawn: the place was used, or moved from");
+  return state_->home;
+}
+
+/// The child has the place, and the reference, from now on.
+detail::finish_listener* scope_place::listener() const {
+  state_->expect_placed_child();
+  return std::exchange(state_, nullptr);
+}
+
+scope::scope(scope_options options)
+    : state_(new detail::scope_state{
+        detail::require_current_engine("levada::scope"), options.limit}) {
+}
+
+scope::scope(const runtime& home, scope_options options)
+    : state_(new detail::scope_state{home.engine(), options.limit}) {
+}
+
+scope_place scope::try_reserve() {
+  if (!state_->take_place())
+    return {};
+  state_->retain();
+  return scope_place{state_};
+}
+
+scope_place scope::blocking_reserve() {
+  detail::forbid_blocking_in_task("scope::blocking_reserve");
+  struct thread_wait : detail::place_wait {
+    explicit thread_wait(detail::scope_state& state) noexcept
+        : place_wait(state, {}) {
+    }
+    scope_place run() {
+      block();
+      check();
+      return take();
+    }
+  };
+  return thread_wait{*state_}.run();
 }
 
 scope::~scope() {

@@ -9,10 +9,17 @@
 // (receives say `cancelled`, sleeps throw operation_cancelled), and
 // `stop_token()` says so to whoever asks. A child that ends by being cancelled
 // has not failed.
+//
+// With `scope{{.limit = n}}` at most n children run at a time; a child then
+// needs a place first:
+//
+//   auto place = co_await children.reserve();
+//   place.spawn(fetch, url);
 #pragma once
 
 #include <atomic>
 #include <coroutine>
+#include <cstddef>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -20,11 +27,18 @@
 #include <stop_token>
 
 #include <levada/runtime/export.hpp>
+#include <levada/runtime/scope_place.hpp>
 #include <levada/runtime/spawn.hpp>
 
 namespace levada {
 
 class runtime;
+
+struct scope_options {
+  /// At most so many children, and places kept for some, at a time; 0: any
+  /// number.
+  std::size_t limit = 0;
+};
 
 namespace detail {
 
@@ -39,15 +53,29 @@ public:
 /// Outlives the scope as long as a child runs.
 class LEVADA_API scope_state final : public finish_listener {
 public:
-  explicit scope_state(engine& home) noexcept;
+  scope_state(engine& home, std::size_t limit) noexcept;
 
   void retain() noexcept {
     references_.fetch_add(1, std::memory_order_relaxed);
   }
   void release() noexcept;
 
-  /// Before a child starts; throws operation_cancelled in a cancelled scope.
+  /// Before a child starts; throws operation_cancelled in a cancelled scope,
+  /// channel_error(full) in one that has no place left.
   void expect_child();
+
+  /// A place in the name of a child to come: true when it is kept. Throws
+  /// operation_cancelled in a cancelled scope.
+  bool take_place();
+  /// Before a child with a place starts; throws operation_cancelled in a
+  /// cancelled scope.
+  void expect_placed_child();
+  void give_place_back() noexcept;
+  /// As take_place(); where there is none, `who` waits: first come, first
+  /// served.
+  bool take_place_or_enlist(place_wait& who);
+  bool withdraw(place_wait& who) noexcept;
+
   void cancel();
   void abandon() noexcept;
 
@@ -70,11 +98,21 @@ private:
   static void child_finished(finish_listener& self,
                              task_failure* failed) noexcept;
   static bool is_cancelled(finish_listener& self) noexcept;
+  void check_open() const;
+  bool has_place() const noexcept {
+    return limit_ == 0 || running_ < limit_;
+  }
+  void one_less(wake_list& wakes) noexcept;
 
   std::atomic<std::uint32_t> references_{1};
   /// Guards everything below.
   std::mutex mutex_;
+  /// Children, and places kept.
   std::size_t running_ = 0;
+  const std::size_t limit_;
+  /// Who waits for a place; only while there is none.
+  place_wait* first_ = nullptr;
+  place_wait* last_ = nullptr;
   std::exception_ptr error_;
   waiter* joiner_ = nullptr;
   /// Whom to tell about `error_` when nobody joins.
@@ -121,8 +159,8 @@ class LEVADA_API scope : public spawning<scope> {
 public:
   /// In the runtime of the task that makes it; throws
   /// channel_error(wrong_thread) when there is none.
-  scope();
-  explicit scope(const runtime& home);
+  explicit scope(scope_options options = {});
+  explicit scope(const runtime& home, scope_options options = {});
   scope(const scope&) = delete;
   scope& operator=(const scope&) = delete;
 
@@ -131,7 +169,22 @@ public:
   ~scope();
 
   // spawn(…): see `spawning`. The handle may be dropped: the scope sees errors.
-  // Throws operation_cancelled once the scope is cancelled.
+  // Throws operation_cancelled once the scope is cancelled, and
+  // channel_error(full) when it has a limit and no place left.
+
+  /// `co_await s.reserve()` → scope_place: waits until fewer children than the
+  /// limit run, first come first served. Throws operation_cancelled when the
+  /// scope, or the awaiting task, is cancelled.
+  detail::place_awaiter reserve(std::source_location line
+                                = std::source_location::current()) {
+    return {*state_, line};
+  }
+
+  /// A place if there is one now, else a false one. Throws as reserve.
+  scope_place try_reserve();
+
+  /// reserve for a thread. Throws channel_error(wrong_thread) inside a task.
+  scope_place blocking_reserve();
 
   /// `co_await s.join()`: waits until every child has ended; throws the first
   /// error one of them ended with. When the awaiting task is cancelled, throws

@@ -196,8 +196,8 @@ private:
       throw_error(make_error_code(errc::invalid_argument),
                   "spawn of an empty task: it was moved from, or never made");
     auto& self = static_cast<const Self&>(*this);
-    return detail::start(self.engine(), std::move(work), at, options,
-                         self.listener());
+    auto& where = self.engine(); // first: listener() may use it up
+    return detail::start(where, std::move(work), at, options, self.listener());
   }
 
 protected:

@@ -349,6 +349,7 @@ bool worker_pool::remove_idle(worker& self) noexcept {
 }
 
 job worker_pool::park(worker& self) {
+  self.rested = true;
   learn_from_wake(self);
   self.signal.store(0, std::memory_order_relaxed);
   {
@@ -392,7 +393,6 @@ job worker_pool::park(worker& self) {
         asked = on_quiet.call(*on_quiet.argument);
     }
   }
-  self.rested = true;
   self.searching = signal == 2;
   if (self.searching)
     self.woken = std::chrono::steady_clock::now();

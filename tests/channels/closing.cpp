@@ -59,7 +59,7 @@ TEST_CASE(
 
 TEST_CASE(
   "close wakes a parked sender with its value back (X-01, F-03, J-04, "
-  "S-12, S-07)") {
+  "S-07, S-12)") {
   const auto capacity = GENERATE(0, 1, 2, 16);
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<std::string>(rt, {.capacity = capacity});

@@ -26,31 +26,7 @@ public:
 
   /// Without waiting.
   sent try_send(int item) {
-    if (closed_)
-      return {};
-    if (!receivers_.empty()) {
-      finish_receiver(item);
-      return {send_status::delivered, {}};
-    }
-    if (items_.size() < capacity_) {
-      items_.push_back({item, false});
-      return {send_status::queued, {}};
-    }
-    if (policy_ == overflow::wait || policy_ == overflow::reject)
-      return {};
-    if (policy_ == overflow::drop_incoming) {
-      dead.push_back(item);
-      return {send_status::dropped, {}};
-    }
-    const auto victim = policy_ == overflow::drop_oldest
-                          ? items_.begin()
-                          : std::prev(items_.end());
-    dead.push_back(victim->value);
-    if (victim->receipt)
-      done[victim->value] = "dropped";
-    items_.erase(victim);
-    items_.push_back({item, false});
-    return {send_status::replaced, {}};
+    return offer(item, false);
   }
 
   sent force_send(int item) {
@@ -77,13 +53,15 @@ public:
   }
 
   void send_and_wait(int item) {
-    if (closed_)
-      done[item] = "back";
-    else if (!receivers_.empty()) {
-      finish_receiver(item);
+    const auto now = offer(item, true);
+    if (now.status == send_status::delivered)
       done[item] = "sent";
-    } else if (items_.size() < capacity_)
-      items_.push_back({item, true});
+    else if (now.status == send_status::dropped)
+      done[item] = "dropped";
+    else if (now.status != send_status::failed)
+      return; // it is buffered, and waits for its receipt
+    else if (closed_ || policy_ == overflow::reject)
+      done[item] = "back";
     else
       senders_.push_back({item, true});
   }
@@ -140,6 +118,34 @@ private:
     int value;
     bool receipt;
   };
+
+  sent offer(int item, bool receipt) {
+    if (closed_)
+      return {};
+    if (!receivers_.empty()) {
+      finish_receiver(item);
+      return {send_status::delivered, {}};
+    }
+    if (items_.size() < capacity_) {
+      items_.push_back({item, receipt});
+      return {send_status::queued, {}};
+    }
+    if (policy_ == overflow::wait || policy_ == overflow::reject)
+      return {};
+    if (policy_ == overflow::drop_incoming) {
+      dead.push_back(item);
+      return {send_status::dropped, {}};
+    }
+    const auto victim = policy_ == overflow::drop_oldest
+                          ? items_.begin()
+                          : std::prev(items_.end());
+    dead.push_back(victim->value);
+    if (victim->receipt)
+      done[victim->value] = "dropped";
+    items_.erase(victim);
+    items_.push_back({item, receipt});
+    return {send_status::replaced, {}};
+  }
 
   sent try_send_as_wait(int item) {
     const auto policy = std::exchange(policy_, overflow::wait);

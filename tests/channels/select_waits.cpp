@@ -54,7 +54,7 @@ TEST_CASE(
   CHECK(count[1] > rounds / 100);
 }
 
-TEST_CASE("a closed receive case is ready and says so (G-23)") {
+TEST_CASE("a closed receive case is ready and says so (G-23, S-07)") {
   runtime rt{{.workers = 1}};
   auto open = make_channel<int>(rt);
   auto closing = make_channel<int>(rt);

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include <levada/channels/channel.hpp>
+#include <levada/channels/select.hpp>
 #include <levada/runtime/blocking.hpp>
 #include <levada/runtime/pause.hpp>
 #include <levada/runtime/runtime.hpp>
@@ -289,7 +290,7 @@ TEST_CASE(
   CHECK(child.says("1 threads in block_on"));
 }
 
-TEST_CASE("a deadlock on a single worker is seen as well") {
+TEST_CASE("a deadlock on a single worker is seen as well (G-31)") {
   const auto child = test::in_child([] {
     runtime rt{
       {.workers = 1, .deadlock = on_deadlock::abort, .deadlock_after = 1ms}};
@@ -325,6 +326,39 @@ TEST_CASE(
   CHECK(child.says("waits in nil channel (for ever)"));
 }
 
+TEST_CASE(
+  "tasks that wait for nil, or for nothing at all, are part of a deadlock "
+  "(G-31, G-02, G-21)") {
+  const auto child = test::in_child([] {
+    runtime rt{
+      {.workers = 2, .deadlock = on_deadlock::abort, .deadlock_after = 1ms}};
+    rt.spawn(levada::task_options{.name = "to nil"},
+             []() -> task<> {
+               const levada::sender<int> nil;
+               auto sent = co_await nil.send(1);
+               (void)sent;
+             })
+      .detach();
+    rt.spawn(levada::task_options{.name = "among nils"},
+             []() -> task<> {
+               const levada::receiver<int> nil;
+               auto chosen = co_await levada::select(nil, nil);
+               (void)chosen;
+             })
+      .detach();
+    rt.block_on([]() -> task<> {
+      auto chosen = co_await levada::select();
+      (void)chosen;
+    });
+    return 0;
+  });
+  CAPTURE(child.said);
+  CHECK(child.aborted());
+  CHECK(child.says("task \"to nil\": waits in nil channel (for ever)"));
+  CHECK(child.says("task \"among nils\": waits in nil channel (for ever)"));
+  CHECK(child.says("3 tasks"));
+}
+
 TEST_CASE("a reported deadlock is no end: a value from outside resolves it") {
   const auto child = test::in_child([] {
     overheard errors;
@@ -354,7 +388,7 @@ TEST_CASE("a reported deadlock is no end: a value from outside resolves it") {
 
 TEST_CASE(
   "it is no deadlock while a timer is armed, a blocking function runs "
-  "or no thread waits") {
+  "or no thread waits (G-31)") {
   const auto child = test::in_child([] {
     runtime rt{
       {.workers = 2, .deadlock = on_deadlock::abort, .deadlock_after = 1ms}};

@@ -23,6 +23,7 @@ constexpr errc all_codes[] = {
   errc::runtime_stopped,
   errc::wrong_thread,
   errc::sender_closed,
+  errc::dropped,
 };
 
 template <class Expected>

@@ -1,0 +1,14 @@
+// Throwing an error that says which channel it is about.
+#pragma once
+
+#include <levada/actors/channel_core.hpp>
+#include <levada/runtime/error.hpp>
+
+namespace levada::detail {
+
+/// Throws the exception that belongs to `code`, about `where` (null: about no
+/// channel); when that is closed, with its close record and cause.
+[[noreturn]] LEVADA_API void fail_on(channel_core* where, errc code,
+                                     const char* operation, endpoint end);
+
+} // namespace levada::detail
