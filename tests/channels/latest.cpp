@@ -229,7 +229,8 @@ TEST_CASE("wait_for asks about the value that is there first (B-09)") {
   runtime rt{{.workers = 2}};
   auto [tx, rx] = make_latest(rt, 10);
   const auto wait = [](latest_receiver<int>* in, int least) -> task<int> {
-    auto found = co_await in->wait_for([least](int n) { return n >= least; });
+    const auto holds = [least](int n) { return n >= least; };
+    auto found = co_await in->wait_for(holds);
     co_return found ? **found : -1;
   };
   CHECK(rt.block_on(wait, &rx, 10) == 10);
@@ -242,8 +243,9 @@ TEST_CASE("wait_for asks about the value that is there first (B-09)") {
   CHECK(in_vain.blocking_join() == -1);
   CHECK(rt.block_on(wait, &rx, 12) == 12); // closed, but it holds
   const auto throws = [](latest_receiver<int>* in) -> task<> {
-    auto found = co_await in->wait_for(
-      [](int) -> bool { throw std::runtime_error{"predicate"}; });
+    const auto fails
+      = [](int) -> bool { throw std::runtime_error{"predicate"}; };
+    auto found = co_await in->wait_for(fails);
     found.value();
   };
   CHECK_THROWS_AS(rt.block_on(throws, &rx), std::runtime_error);
