@@ -11,7 +11,7 @@ using namespace levada_tests;
 
 namespace {
 
-struct alignas(64) wide {
+struct alignas(32) wide {
   int number = 0;
 };
 
