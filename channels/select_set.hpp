@@ -100,6 +100,12 @@ public:
              : nullptr;
   }
 
+  /// True when it is that member's: a key, or a receiver.
+  template <class Member>
+  bool is(const Member& one) const noexcept {
+    return from(one) != nullptr;
+  }
+
 private:
   friend class detail::set_next;
   explicit set_event(detail::set_member* member) noexcept : member_(member) {
