@@ -121,6 +121,38 @@ using loop_member_of
   = std::conditional_t<is_any_receiver<R>, source_loop_member<R>,
                        channel_loop_member<R>>;
 
+/// One that a select_set owns.
+template <class T>
+class owned_loop_member final : public loop_member {
+public:
+  owned_loop_member(any_receiver<T> from, std::uint64_t index)
+      : loop_member(index),
+        from_(std::move(from)),
+        member_(from_, index) {
+  }
+  const void* identity() const noexcept override {
+    return member_.identity();
+  }
+  bool look(std::uint32_t which) override {
+    const bool result = member_.look(which);
+    this->stopped = member_.stopped;
+    return result;
+  }
+  void* last() noexcept override {
+    return member_.last();
+  }
+  std::shared_ptr<void> move_last() override {
+    return member_.move_last();
+  }
+
+private:
+  void do_wish(wish_list& list) override {
+    member_.wish(list);
+  }
+  any_receiver<T> from_;
+  source_loop_member<any_receiver<T>> member_;
+};
+
 /// The members, and whose turn it is.
 class LEVADA_API loop_core {
 public:

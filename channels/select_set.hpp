@@ -11,6 +11,7 @@
 //
 // Cost     does not grow with the number of idle members: a member enlists with
 //          its channel once and is touched again when something happens there.
+//          (Members that are any_receivers cost something in each wait.)
 // Fair     members that have something take turns.
 // Closing  a member whose channel is closed and drained is reported once, with a
 //          failed result, and then left out. With no member left, next() gives a
@@ -34,9 +35,10 @@
 #include <source_location>
 #include <stop_token>
 
-#include <levada/channels/channel.hpp>
+#include <levada/channels/loop_member.hpp>
 #include <levada/channels/set_core.hpp>
 #include <levada/channels/wait.hpp>
+#include <levada/runtime/task.hpp>
 
 namespace levada {
 
@@ -63,6 +65,7 @@ private:
 
 namespace detail {
 class set_next;
+struct set_rounds;
 } // namespace detail
 
 /// What next() gives: which member, and its result. Valid until the next call of
@@ -72,12 +75,12 @@ public:
   set_event() noexcept = default;
 
   explicit operator bool() const noexcept {
-    return member_ != nullptr;
+    return index_ != 0;
   }
 
   /// The key's index(); 0 for a false event.
   std::uint64_t index() const noexcept {
-    return member_ == nullptr ? 0 : member_->index;
+    return index_;
   }
 
   /// Why it is false: errc::empty (no members), cancelled, timed_out.
@@ -88,15 +91,13 @@ public:
   /// The result when the event is that member's, else null.
   template <class T>
   receive_result<T>* from(select_key<T> key) const noexcept {
-    return index() == key.index() && member_ != nullptr
-             ? static_cast<receive_result<T>*>(member_->last())
-             : nullptr;
+    return index_ == key.index() ? static_cast<receive_result<T>*>(last_)
+                                 : nullptr;
   }
   template <class T>
   receive_result<T>* from(const receiver<T>& rx) const noexcept {
-    return member_ != nullptr
-               && member_->channel == detail::handle_access::core(rx)
-             ? static_cast<receive_result<T>*>(member_->last())
+    return channel_ != nullptr && channel_ == detail::handle_access::core(rx)
+             ? static_cast<receive_result<T>*>(last_)
              : nullptr;
   }
 
@@ -108,12 +109,24 @@ public:
 
 private:
   friend class detail::set_next;
-  explicit set_event(detail::set_member* member) noexcept : member_(member) {
+  friend struct detail::set_rounds;
+  explicit set_event(detail::set_member* member) noexcept
+      : index_(member->index),
+        channel_(member->channel),
+        last_(member->last()) {
+  }
+  set_event(std::uint64_t index, void* last) noexcept
+      : index_(index),
+        last_(last) {
   }
   explicit set_event(errc code) noexcept : code_(code) {
   }
 
-  detail::set_member* member_ = nullptr;
+  std::uint64_t index_ = 0;
+  /// Null for a member that is not simply a channel.
+  detail::channel_core* channel_ = nullptr;
+  /// The receive_result.
+  void* last_ = nullptr;
   errc code_{};
 };
 
@@ -141,7 +154,10 @@ public:
   }
   template <class Promise>
   bool await_suspend(std::coroutine_handle<Promise> leaf) {
-    return suspend(leaf.promise().root(), leaf);
+    if (!starts_in_rounds())
+      return suspend(leaf.promise().root(), leaf);
+    in_rounds_->await_suspend(leaf);
+    return true;
   }
   set_event await_resume();
 
@@ -154,6 +170,7 @@ private:
     void operator()() const noexcept;
   };
 
+  bool starts_in_rounds();
   bool suspend(task_frame& root, std::coroutine_handle<> leaf);
   bool set_limits(time_point now);
   void lift_limits() noexcept;
@@ -175,6 +192,8 @@ private:
   bool armed_ = false;
   bool aside_ = false;
   std::optional<std::stop_callback<stopper>> stop_;
+  /// The wait of a set with members that wait in rounds.
+  std::optional<task_awaiter<set_event>> in_rounds_;
 };
 
 } // namespace detail
@@ -198,6 +217,16 @@ public:
   template <class T>
   select_key<T> add(const channel<T>& from) {
     return add(from.rx());
+  }
+  /// Any other kind of receiver, which the set then owns. Throws
+  /// channel_error(invalid_argument) while next() waits in a set that has none
+  /// of that kind yet. Cost: each next() touches each of these.
+  template <class T>
+  select_key<T> add(any_receiver<T> from) {
+    const auto index = core_->next_index();
+    core_->add_in_rounds(
+      std::make_unique<detail::owned_loop_member<T>>(std::move(from), index));
+    return select_key<T>{index};
   }
 
   /// Takes a member out; what its channel holds stays there. False when it is
