@@ -120,6 +120,20 @@ public:
     line_.store(line, std::memory_order_relaxed);
   }
 
+  /// As park(), when somebody may wake the task without that lock as soon as
+  /// `publish()` has returned true. When that is false the task goes on.
+  template <class Publish>
+  bool park_if(std::coroutine_handle<> leaf, std::source_location line,
+               Publish publish) noexcept {
+    auto* const running = resume_point_;
+    park(leaf, line);
+    if (publish())
+      return true; // it may run elsewhere already
+    resume_point_ = running;
+    since_.store(0, std::memory_order_relaxed);
+    return false;
+  }
+
   /// Counts one operation that did not wait; true when the task has used up
   /// its turn and must yield (see yield_after()).
   bool spend() noexcept {
