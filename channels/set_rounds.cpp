@@ -20,13 +20,14 @@ void set_core::add_in_rounds(std::unique_ptr<loop_member> member) {
 }
 
 std::vector<set_core::round_member> set_core::take_gone() {
+  const auto is_gone = [this](const round_member& each) {
+    return each.removed && each.held.get() != out_;
+  };
   std::vector<round_member> result;
-  const auto gone = std::stable_partition(
-    in_rounds_.begin(), in_rounds_.end(), [this](const auto& each) {
-      return !each.removed || each.held.get() == out_;
-    });
-  std::move(gone, in_rounds_.end(), std::back_inserter(result));
-  in_rounds_.erase(gone, in_rounds_.end());
+  for (auto& each : in_rounds_)
+    if (is_gone(each))
+      result.push_back({std::move(each.held), true});
+  std::erase_if(in_rounds_, [](const auto& each) { return !each.held; });
   return result;
 }
 
