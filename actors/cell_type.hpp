@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <typeinfo>
 
 #include <levada/actors/close_record.hpp>
 #include <levada/runtime/export.hpp>
@@ -11,10 +12,15 @@ namespace levada::detail {
 
 /// What the untyped code must know about the items of a channel.
 struct cell_type {
+  /// No item in a buffer takes more bytes: larger ones are boxed.
+  static constexpr std::uint32_t largest = 256;
+
   std::uint32_t size;
   /// Moves the item in `from` to raw storage `to`; `from` is raw afterwards.
   void (*relocate)(void* to, void* from) noexcept;
   void (*destroy)(void* cell) noexcept;
+  /// The item's type, for handles made from an id.
+  const std::type_info* item = &typeid(void);
 };
 
 /// A typed dead-letter hook behind an untyped face.
@@ -23,6 +29,20 @@ public:
   virtual ~dead_letter_sink() = default;
   /// Consumes the item in `cell`; the storage is raw afterwards.
   virtual void consume(void* cell, dead_letter_reason why) noexcept = 0;
+};
+
+/// Looks at items one by one; see channel_core::sweep().
+class item_judge {
+public:
+  enum class verdict : std::uint8_t { keep, replace, remove };
+
+  /// What to do with the item in `cell`.
+  virtual verdict judge(const void* cell) noexcept = 0;
+  /// Moves the item in `cell` to raw storage `taken` and leaves another one.
+  virtual void replace(void* cell, void* taken) noexcept = 0;
+
+protected:
+  ~item_judge() = default;
 };
 
 /// Items on their way out: destroyed, through the hook, after unlocking.

@@ -14,7 +14,7 @@
 #include <levada/actors/registry.hpp>
 #include <levada/runtime/engine.hpp>
 
-#ifdef __SANITIZE_THREAD__
+#if defined(__SANITIZE_THREAD__) && !defined(LEVADA_CAF_INSTRUMENTED)
 extern "C" void __tsan_acquire(void*);
 extern "C" void __tsan_release(void*);
 #endif
@@ -23,9 +23,10 @@ namespace levada::detail {
 
 namespace {
 
-// The reference count is in libcaf, which ThreadSanitizer cannot see into: it is
-// told that the last release comes after all others.
-#ifdef __SANITIZE_THREAD__
+// The reference count is in libcaf, which ThreadSanitizer cannot see into unless
+// that is instrumented too: it is told that the last release comes after all
+// others.
+#if defined(__SANITIZE_THREAD__) && !defined(LEVADA_CAF_INSTRUMENTED)
 void released_here(void* object) noexcept {
   __tsan_release(object);
 }
@@ -188,6 +189,16 @@ void channel_core::end_if_drained() {
     why = closed;
   }
   actor_of(*this).end(why);
+}
+
+void channel_core::end_soon() {
+  {
+    spin_guard guard{lock};
+    if (!exposed || !is_drained())
+      return;
+  }
+  auto& self = actor_of(*this);
+  self.home_system().scheduler().enqueue(new ending_job(self, false));
 }
 
 channel_core& make_channel_core(engine& where, const channel_setup& setup) {

@@ -24,6 +24,18 @@ std::uint32_t steady_milliseconds() noexcept {
       .count());
 }
 
+/// Why items go that a closing drops.
+dead_letter_reason letters_of(close_reason why) noexcept {
+  switch (why) {
+    case close_reason::no_receivers:
+      return dead_letter_reason::no_receivers;
+    case close_reason::owner_gone:
+      return dead_letter_reason::owner_gone;
+    default:
+      return dead_letter_reason::killed;
+  }
+}
+
 } // namespace
 
 // -- strays -------------------------------------------------------------------
@@ -67,16 +79,19 @@ channel_core::channel_core(const channel_setup& setup, std::uint64_t id,
       type(*setup.type),
       home_(home) {
   std::unique_ptr<dead_letter_sink> sink{setup.sink};
-  if (*setup.name != '\0' || sink != nullptr) {
+  std::unique_ptr<owner_table> owners{setup.owners};
+  if (*setup.name != '\0' || sink != nullptr || owners != nullptr) {
     extras().name = setup.name;
     extras().sink = std::move(sink);
+    extras().owners = std::move(owners);
   }
 }
 
 channel_core::~channel_core() {
   {
     stray_list strays{type};
-    drain_into(strays, dead_letter_reason::no_receivers);
+    wake_list wakes;
+    drain_into(strays, dead_letter_reason::no_receivers, wakes);
   }
   ::operator delete(ring);
   delete rare();
@@ -103,6 +118,11 @@ const char* channel_core::name() const noexcept {
 dead_letter_sink* channel_core::sink() const noexcept {
   const auto* present = rare();
   return present == nullptr ? nullptr : present->sink.get();
+}
+
+owner_table* channel_core::owners() const noexcept {
+  const auto* present = rare();
+  return present == nullptr ? nullptr : present->owners.get();
 }
 
 void channel_core::count_handed_back(std::uint64_t items) noexcept {
@@ -150,15 +170,52 @@ void channel_core::shrink() noexcept {
   head = 0;
 }
 
-void channel_core::drain_into(stray_list& strays,
-                              dead_letter_reason why) noexcept {
-  const auto items = count;
-  for (std::uint32_t i = 0; i < items; ++i)
-    strays.add(slot(i, type.size), why, sink());
+/// Goes along the receipts while somebody goes along the items: both stand in
+/// the same order.
+class channel_core::receipt_walk {
+public:
+  explicit receipt_walk(channel_core& channel) noexcept {
+    if (!channel.has_receipts)
+      return;
+    extras_ = channel.rare();
+    next_ = extras_->receipts.front();
+  }
+
+  /// Who waits for the receipt of the item in place `index`, or null. It may be
+  /// taken out before the next call.
+  receipt_node* at(std::uint32_t index) noexcept {
+    if (next_ == nullptr)
+      return nullptr;
+    auto& node = static_cast<receipt_node&>(*next_);
+    if (node.position - extras_->left != index)
+      return nullptr;
+    next_ = node.next == extras_->receipts.front() ? nullptr : node.next;
+    return &node;
+  }
+
+private:
+  channel_extras* extras_ = nullptr;
+  wait_node* next_ = nullptr;
+};
+
+void channel_core::drain_into(stray_list& strays, dead_letter_reason why,
+                              wake_list& wakes) noexcept {
+  receipt_walk receipts{*this};
+  for (std::uint32_t i = 0; i < count; ++i) {
+    auto* const cell = slot(i, type.size);
+    if (auto* receipt = receipts.at(i)) {
+      type.relocate(receipt->slot, cell);
+      receipt->buffered = false;
+      count_handed_back(1);
+      ++extras().undelivered;
+      end_receipt(*receipt, outcome::closed, wakes);
+    } else {
+      strays.add(cell, why, sink());
+      count_dead_letters(1);
+    }
+  }
   count = 0;
   head = 0;
-  if (items != 0)
-    count_dead_letters(items);
 }
 
 offered overflow_with(channel_core& channel, void* item, wake_list& wakes,
@@ -370,12 +427,86 @@ void channel_core::unsend(receipt_node& node) noexcept {
   for (auto i = index; i + 1 < count; ++i)
     type.relocate(slot(i, type.size), slot(i + 1, type.size));
   --count;
+  node.buffered = false;
   count_handed_back(1);
   for (auto* later = node.next; later != rare()->receipts.front();
        later = later->next)
     --static_cast<receipt_node*>(later)->position;
   rare()->receipts.remove(node);
   has_receipts = !rare()->receipts.empty();
+}
+
+// -- items by owner -----------------------------------------------------------
+
+void channel_core::sweep(item_judge& how, stray_list& strays,
+                         wake_list& wakes) noexcept {
+  using verdict = item_judge::verdict;
+  const auto items = count;
+  receipt_walk receipts{*this};
+  std::uint32_t kept = 0;
+  for (std::uint32_t i = 0; i < items; ++i) {
+    auto* const cell = slot(i, type.size);
+    auto* const mine = receipts.at(i);
+    const auto decided = how.judge(cell);
+    if (decided != verdict::keep) {
+      take_out(cell, mine, decided == verdict::replace ? &how : nullptr, strays,
+               wakes);
+    } else if (mine != nullptr) {
+      mine->position = rare()->left + kept;
+    }
+    if (decided == verdict::remove)
+      continue;
+    if (kept != i)
+      type.relocate(slot(kept, type.size), cell);
+    ++kept;
+  }
+  count = kept;
+  if (is_open())
+    refill(*this, erased_mover{type}, wakes);
+}
+
+/// Empties `cell`, or lets `replacing` put another item there.
+void channel_core::take_out(void* cell, receipt_node* receipt,
+                            item_judge* replacing, stray_list& strays,
+                            wake_list& wakes) noexcept {
+  if (replacing != nullptr)
+    ++sent; // the substitute is an item, too
+  if (receipt != nullptr) {
+    if (replacing != nullptr)
+      replacing->replace(cell, receipt->slot);
+    else
+      type.relocate(receipt->slot, cell);
+    receipt->buffered = false;
+    count_handed_back(1);
+    end_receipt(*receipt, outcome::disowned, wakes);
+    return;
+  }
+  count_dead_letters(1);
+  if (replacing == nullptr) {
+    strays.add(cell, dead_letter_reason::owner_gone, sink());
+    return;
+  }
+  alignas(std::max_align_t) std::byte taken[cell_type::largest];
+  replacing->replace(cell, taken);
+  strays.add(taken, dead_letter_reason::owner_gone, sink());
+}
+
+void channel_core::end_waits(wait_queue& which, item_judge& how,
+                             wake_list& wakes) noexcept {
+  auto* next = which.front();
+  for (auto waiting = which.count(); waiting != 0; --waiting) {
+    auto& node = *std::exchange(next, next->next);
+    if (node.slot == nullptr
+        || how.judge(node.slot) == item_judge::verdict::keep)
+      continue;
+    which.remove(node);
+    if (!claim(node, wakes))
+      continue;
+    if (&which == &senders && brings_item(node))
+      count_handed_back(1);
+    node.result = outcome::released;
+    wakes.add(*node.who);
+  }
 }
 
 void channel_core::drop_permit() noexcept {
@@ -407,6 +538,11 @@ close_outcome channel_core::close_quietly(const closing& how) {
   stray_list strays{type};
   wake_list wakes;
   spin_guard guard{lock};
+  return close_locked(how, strays, wakes);
+}
+
+close_outcome channel_core::close_locked(const closing& how, stray_list& strays,
+                                         wake_list& wakes) {
   const bool was_open = is_open();
   if (!was_open && !how.drop_buffered)
     return close_outcome::was_closed;
@@ -426,14 +562,8 @@ close_outcome channel_core::close_quietly(const closing& how) {
     wakes.add(*node->who);
   }
   const bool drops = how.drop_buffered && count != 0;
-  if (how.drop_buffered) {
-    drain_into(strays, how.reason == close_reason::no_receivers
-                         ? dead_letter_reason::no_receivers
-                         : dead_letter_reason::killed);
-    while (has_receipts)
-      end_receipt(static_cast<receipt_node&>(*rare()->receipts.front()),
-                  outcome::dropped, wakes);
-  }
+  if (how.drop_buffered)
+    drain_into(strays, letters_of(how.reason), wakes);
   if (is_drained())
     release_receivers(wakes);
   if (rare() != nullptr) {
@@ -461,6 +591,11 @@ void channel_core::last_sender_gone() noexcept {
 void channel_core::last_receiver_gone() noexcept {
   close({close_reason::no_receivers, nullptr, true});
   release();
+}
+
+void channel_core::leave_sending_end() noexcept {
+  if (sender_handles_.fetch_sub(1, std::memory_order_acq_rel) == 1)
+    release();
 }
 
 bool channel_core::add_sender_if_any() noexcept {

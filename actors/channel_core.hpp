@@ -26,9 +26,10 @@
 
 #include <levada/actors/cell_type.hpp>
 #include <levada/actors/close_record.hpp>
+#include <levada/actors/closing.hpp>
 #include <levada/actors/wait_queue.hpp>
+#include <levada/runtime/biased_lock.hpp>
 #include <levada/runtime/export.hpp>
-#include <levada/runtime/spin_lock.hpp>
 
 namespace levada {
 
@@ -48,6 +49,7 @@ namespace detail {
 class engine;
 class task_frame;
 class channel_directory;
+class owner_table;
 struct channel_extras;
 
 /// What a channel is made from.
@@ -57,20 +59,8 @@ struct channel_setup {
   std::uint32_t capacity = 0;
   overflow policy = overflow::wait;
   dead_letter_sink* sink = nullptr; ///< owned by the channel from then on
+  owner_table* owners = nullptr;    ///< likewise
 };
-
-/// A closing that somebody asks for.
-struct closing {
-  close_reason reason;
-  std::exception_ptr cause = nullptr;
-  /// Buffered items are dead-lettered instead of left to be received.
-  bool drop_buffered = false;
-  /// Nothing happens when items are buffered.
-  bool only_if_empty = false;
-};
-
-/// What became of it.
-enum class close_outcome : std::uint8_t { done, was_closed, not_empty };
 
 /// Where a node is enlisted; `receipts`: among the senders at first, perhaps.
 enum class wait_place : std::uint8_t { receivers, senders, receipts, closers };
@@ -86,7 +76,7 @@ public:
   // -- the hot part: see transfer.hpp -----------------------------------------
 
   /// Guards everything that is not atomic.
-  spin_lock lock;
+  biased_lock lock;
   close_reason closed = close_reason::open;
   const overflow policy;
   /// True when the actor has been shown to CAF and must be ended when drained.
@@ -159,6 +149,12 @@ public:
   bool has_receivers() const noexcept {
     return receiver_handles_.load(std::memory_order_relaxed) != 0;
   }
+  /// For channels that count receivers themselves: no closing, no release.
+  void uncount_receiver() noexcept {
+    receiver_handles_.fetch_sub(1, std::memory_order_relaxed);
+  }
+  /// As drop_sender, by whoever has closed the channel already.
+  void leave_sending_end() noexcept;
   /// For weak handles: false when there is none left to copy.
   bool add_sender_if_any() noexcept;
   bool add_receiver_if_any() noexcept;
@@ -195,8 +191,14 @@ public:
 
   /// Tells CAF that the channel has ended, when it has and CAF knows it.
   void end_if_drained();
+  /// As end_if_drained(), later and from a worker: for code that CAF may call.
+  void end_soon();
 
   // -- slow paths, called with the lock held ----------------------------------
+
+  /// The body of close_quietly().
+  close_outcome close_locked(const closing& how, stray_list& strays,
+                             wake_list& wakes);
 
   /// Makes room for one more slot; may throw bad_alloc, then nothing changed.
   void grow();
@@ -227,6 +229,15 @@ public:
   /// Tells whoever waits for the receipt of the item just dropped at the end.
   void drop_last_receipt(wake_list& wakes) noexcept;
 
+  /// Keeps, replaces or removes every buffered item as `how` says; what leaves
+  /// goes back to a sender that waits for its receipt, else to `strays`. Order
+  /// is kept, and waiting senders come in for what was removed.
+  void sweep(item_judge& how, stray_list& strays, wake_list& wakes) noexcept;
+
+  /// Ends the waits in `which` whose storage `how` would not keep, as `released`;
+  /// a sender has its item back.
+  void end_waits(wait_queue& which, item_judge& how, wake_list& wakes) noexcept;
+
   /// Wakes everyone who waits to receive with `closed`: nothing will come.
   void release_receivers(wake_list& wakes) noexcept;
 
@@ -237,18 +248,21 @@ public:
   channel_extras* rare() const noexcept;
 
   dead_letter_sink* sink() const noexcept;
+  /// Who owns what is sent here, or null: see owner_table.hpp.
+  owner_table* owners() const noexcept;
   void count_dead_letters(std::uint64_t items) noexcept;
   void count_handed_back(std::uint64_t items) noexcept;
+
+  /// The registry it stands in.
+  channel_directory& home() const noexcept {
+    return *home_;
+  }
 
 protected:
   /// `home` is null for channels that stand for none.
   channel_core(const channel_setup& setup, std::uint64_t id,
                channel_directory* home);
   ~channel_core();
-
-  channel_directory& home() const noexcept {
-    return *home_;
-  }
 
 private:
   friend class channel_directory;
@@ -259,8 +273,12 @@ private:
   void end_wait(wait_node& node, wait_place where, outcome why,
                 wake_list& wakes) noexcept;
   void unsend(receipt_node& node) noexcept;
+  void take_out(void* cell, receipt_node* receipt, item_judge* replacing,
+                stray_list& strays, wake_list& wakes) noexcept;
   void end_receipt(receipt_node& node, outcome how, wake_list& wakes) noexcept;
-  void drain_into(stray_list& strays, dead_letter_reason why) noexcept;
+  class receipt_walk;
+  void drain_into(stray_list& strays, dead_letter_reason why,
+                  wake_list& wakes) noexcept;
 
   std::atomic<std::uint32_t> receiver_handles_{0};
   /// Milliseconds of the steady clock, modulo 2^32.

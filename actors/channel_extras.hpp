@@ -6,12 +6,23 @@
 #include <string>
 
 #include <levada/actors/channel_core.hpp>
+#include <levada/actors/owner_table.hpp>
 
 namespace levada::detail {
+
+/// What a flavour built on channels keeps with one of them.
+class channel_attachment {
+public:
+  channel_attachment() = default;
+  channel_attachment(const channel_attachment&) = delete;
+  channel_attachment& operator=(const channel_attachment&) = delete;
+  virtual ~channel_attachment() = default;
+};
 
 struct channel_extras {
   std::string name;
   std::unique_ptr<dead_letter_sink> sink;
+  std::unique_ptr<owner_table> owners;
   /// What close(cause) was given.
   std::exception_ptr cause;
   std::uint64_t dead_lettered = 0;
@@ -24,6 +35,8 @@ struct channel_extras {
   std::uint64_t left = 0;
   /// Who waits for the closing.
   wait_queue closers;
+  /// Set before the channel is shown to anybody; lives as long as the channel.
+  std::unique_ptr<channel_attachment> attachment;
 };
 
 } // namespace levada::detail

@@ -21,6 +21,8 @@ const char* to_string(close_reason reason) noexcept {
       return "killed";
     case close_reason::runtime_stopped:
       return "the runtime stopped";
+    case close_reason::owner_gone:
+      return "its owners are gone";
   }
   return "?";
 }
@@ -35,6 +37,8 @@ const char* to_string(dead_letter_reason reason) noexcept {
       return "killed";
     case dead_letter_reason::abandoned:
       return "abandoned";
+    case dead_letter_reason::owner_gone:
+      return "owner gone";
   }
   return "?";
 }

@@ -1,17 +1,23 @@
 // What can be known about a channel from outside, and the registry's face.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include <levada/actors/channel_core.hpp>
 #include <levada/actors/close_record.hpp>
+#include <levada/actors/owner.hpp>
 #include <levada/runtime/export.hpp>
 
 namespace levada {
 
 class runtime;
+template <class T>
+class sender;
+template <class T>
+class receiver;
 
 /// Counts of one channel since it was made. At any instant:
 /// sent = received + buffered + waiting + handed_back + dead_lettered.
@@ -69,6 +75,22 @@ public:
   channel_info find(std::uint64_t id) const;
   void close(std::uint64_t id, close_request request = {}) const;
   void destroy(std::uint64_t id) const;
+
+  /// Items buffered in channel `id`, unbound ones too. Throws channel_not_found.
+  std::size_t count(std::uint64_t id) const;
+
+  /// As the functions of owned ends with the same names, for the owned channel
+  /// `id`. Throw channel_not_found too, and channel_error(invalid_argument) for a
+  /// channel that has no owners.
+  std::vector<association> owners(std::uint64_t id, channel_end end) const;
+  void release(std::uint64_t id, const owner& who,
+               channel_end end = channel_end::both) const;
+
+  /// An end made from an id: see channels/attach.hpp, which defines them.
+  template <class T>
+  levada::sender<T> sender(std::integral auto id) const;
+  template <class T>
+  levada::receiver<T> receiver(std::integral auto id) const;
 
 private:
   const runtime* home_;

@@ -19,6 +19,7 @@ enum class close_reason : std::uint8_t {
   no_receivers,    ///< the last receiver went
   killed,          ///< an exit message or destroy() ended the actor
   runtime_stopped, ///< the runtime stopped
+  owner_gone,      ///< the last owner that used it is gone, or let go of it
 };
 
 LEVADA_API const char* to_string(close_reason reason) noexcept;
@@ -49,6 +50,7 @@ enum class dead_letter_reason : std::uint8_t {
   no_receivers, ///< buffered when the last receiver went
   killed,       ///< buffered when the channel was closed by force or destroyed
   abandoned,    ///< delivered to a task that was destroyed before it resumed
+  owner_gone,   ///< its owner is gone, or the last owner of the channel
 };
 
 LEVADA_API const char* to_string(dead_letter_reason reason) noexcept;

@@ -14,12 +14,53 @@ namespace levada::detail {
 
 namespace {
 
+/// All registries of the process. A task may wait at a channel of another
+/// runtime, and knows only the id it has there.
+class all_registries {
+public:
+  void add(channel_directory& which) {
+    std::lock_guard guard{mutex_};
+    which.retain();
+    registries_.push_back(&which);
+  }
+  void remove(channel_directory& which) {
+    {
+      std::lock_guard guard{mutex_};
+      std::erase(registries_, &which);
+    }
+    which.release();
+  }
+  /// All but `known`, each retained.
+  std::vector<channel_directory*> others(const channel_directory& known) {
+    std::vector<channel_directory*> result;
+    std::lock_guard guard{mutex_};
+    for (auto* each : registries_)
+      if (each != &known) {
+        each->retain();
+        result.push_back(each);
+      }
+    return result;
+  }
+
+private:
+  std::mutex mutex_;
+  std::vector<channel_directory*> registries_;
+};
+
+all_registries& registries() {
+  static all_registries instance;
+  return instance;
+}
+
 /// The engine's view of the registry.
 class engine_directory final : public directory {
 public:
   explicit engine_directory(channel_directory& channels) : channels_(channels) {
+    registries().add(channels_);
   }
   ~engine_directory() override {
+    channels_.end_owner();
+    registries().remove(channels_);
     channels_.release();
   }
   engine_directory(const engine_directory&) = delete;
@@ -34,10 +75,18 @@ public:
       nil_for_sending().cancel_wait(root);
     else if (id == nil_for_receiving().id)
       nil_for_receiving().cancel_wait(root);
-    else if (auto* channel = channels_.find(id)) {
-      channel->cancel_wait(root);
-      channel->release();
+    else {
+      cancel_wait_in(channels_, id, root);
+      // A channel of that id finds the task in its queues, or does nothing.
+      for (auto* other : registries().others(channels_)) {
+        cancel_wait_in(*other, id, root);
+        other->release();
+      }
     }
+  }
+
+  void tasks_ended() override {
+    channels_.end_owner();
   }
 
   void close_all() override {
@@ -72,6 +121,14 @@ public:
   }
 
 private:
+  static void cancel_wait_in(channel_directory& channels, std::uint64_t id,
+                             const task_frame* root) {
+    if (auto* channel = channels.find(id)) {
+      channel->cancel_wait(root);
+      channel->release();
+    }
+  }
+
   channel_directory& channels_;
 };
 
@@ -87,6 +144,27 @@ std::unique_ptr<directory> channel_directory::make() {
 
 channel_directory& channel_directory::of(engine& where) {
   return static_cast<engine_directory&>(*where.channels).channels();
+}
+
+std::shared_ptr<owner_state> channel_directory::owner() {
+  std::lock_guard guard{owner_mutex_};
+  if (owner_ == nullptr) {
+    owner_ = std::make_shared<owner_state>("runtime", false);
+    if (owner_ended_)
+      owner_->end(); // (nothing is bound to it yet)
+  }
+  return owner_;
+}
+
+void channel_directory::end_owner() {
+  std::shared_ptr<owner_state> ending;
+  {
+    std::lock_guard guard{owner_mutex_};
+    owner_ended_ = true;
+    ending = owner_;
+  }
+  if (ending != nullptr)
+    ending->end();
 }
 
 channel_core*& channel_directory::bucket_of(shard& in,
@@ -261,6 +339,27 @@ void channel_list::close(std::uint64_t id, close_request request) const {
 
 void channel_list::destroy(std::uint64_t id) const {
   destroy_channel(home_->engine(), id);
+}
+
+std::size_t channel_list::count(std::uint64_t id) const {
+  const found_channel channel{home_->engine(), id};
+  detail::spin_guard guard{channel->lock};
+  return channel->count;
+}
+
+std::vector<association> channel_list::owners(std::uint64_t id,
+                                              channel_end end) const {
+  const found_channel channel{home_->engine(), id};
+  detail::require_owners(*channel, "owners");
+  return detail::owner_table::users(*channel, end);
+}
+
+void channel_list::release(std::uint64_t id, const owner& who,
+                           channel_end end) const {
+  const found_channel channel{home_->engine(), id};
+  detail::require_owners(*channel, "release");
+  detail::owner_table::release(
+    *channel, detail::owner_access::state(who, "release"), end);
 }
 
 } // namespace levada

@@ -11,9 +11,11 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include <levada/actors/channel_core.hpp>
+#include <levada/actors/owner_table.hpp>
 #include <levada/runtime/directory.hpp>
 #include <levada/runtime/spin_lock.hpp>
 
@@ -48,6 +50,11 @@ public:
     closing_.store(true, std::memory_order_seq_cst);
   }
 
+  /// The runtime as an owner, made when it is first asked for.
+  std::shared_ptr<owner_state> owner();
+  /// It owns nothing any more.
+  void end_owner();
+
   void retain() noexcept {
     references_.fetch_add(1, std::memory_order_relaxed);
   }
@@ -76,6 +83,10 @@ private:
   std::atomic<std::uint32_t> references_{1};
   std::atomic<bool> closing_{false};
   std::array<shard, 16> shards_;
+  /// Guards the two below.
+  std::mutex owner_mutex_;
+  std::shared_ptr<owner_state> owner_;
+  bool owner_ended_ = false;
 };
 
 } // namespace levada::detail

@@ -146,12 +146,15 @@ void unstore(channel_core& channel, void* into, Mover mover, wake_list& wakes,
     channel.settle_receipt(wakes, how);
 }
 
-/// The first waiting sender that brings an item. (One that waits for a place
-/// must not hold up a receiver: the two would wait for each other.)
+/// The first waiting sender that brings an item. (One that waits for a place, or
+/// to be told of one, must not hold up a receiver: the two would wait for each
+/// other.)
 inline wait_node* first_with_item(const wait_queue& senders) noexcept {
   auto* const first = senders.front();
   auto* node = first;
-  while (node != nullptr && node->kind == node_kind::permit)
+  while (
+    node != nullptr
+    && (node->kind == node_kind::permit || node->kind == node_kind::notice))
     node = node->next == first ? nullptr : node->next;
   return node;
 }

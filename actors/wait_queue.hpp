@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <source_location>
 
+#include <levada/runtime/error.hpp>
 #include <levada/runtime/waiter.hpp>
 
 namespace levada::detail {
@@ -21,7 +22,25 @@ enum class outcome : std::uint8_t {
   timed_out, ///< the deadline passed first
   cancelled, ///< a stop token, or cancelling the task, came first
   dropped,   ///< the item was dropped by the overflow policy
+  disowned,  ///< the item's owner is gone, and the item came back
+  released,  ///< the owner of the wait is gone, or released the end
 };
+
+/// The errc of a wait that did not succeed.
+inline errc errc_of(outcome how) noexcept {
+  switch (how) {
+    case outcome::timed_out:
+      return errc::timed_out;
+    case outcome::cancelled:
+      return errc::cancelled;
+    case outcome::disowned:
+      return errc::owner_gone;
+    case outcome::released:
+      return errc::owner_released;
+    default:
+      return errc::closed;
+  }
+}
 
 /// What happens when a partner finds this node at the front of a queue.
 enum class node_kind : std::uint8_t {

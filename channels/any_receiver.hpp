@@ -194,9 +194,8 @@ public:
   timed_receive_result<T> blocking_receive_until(time_point deadline,
                                                  const std::stop_token& stop
                                                  = {}) {
-    return finish<timed_receive_result<T>>(
-      *source_,
-      detail::block_for_source(*source_, {.deadline = deadline, .stop = stop}));
+    return receive_here<timed_receive_result<T>>(
+      {.deadline = deadline, .stop = stop});
   }
 
   // -- closing ----------------------------------------------------------------

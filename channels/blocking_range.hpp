@@ -13,10 +13,10 @@ class receiver;
 
 /// The values of a channel until it is closed and drained, as an input range.
 /// Each value may be moved from. Single pass; one thread.
-template <class T>
+template <class T, class From = receiver<T>, class Result = receive_result<T>>
 class blocking_range {
 public:
-  explicit blocking_range(receiver<T> from) : from_(std::move(from)) {
+  explicit blocking_range(From from) : from_(std::move(from)) {
   }
 
   class iterator {
@@ -65,8 +65,8 @@ public:
   }
 
 private:
-  receiver<T> from_;
-  std::optional<receive_result<T>> current_;
+  From from_;
+  std::optional<Result> current_;
 };
 
 } // namespace levada

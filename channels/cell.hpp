@@ -49,7 +49,7 @@ namespace detail {
 
 template <class T>
 inline constexpr bool fits_inline
-  = moves_quietly<T> && alignof(T) <= 16 && sizeof(T) <= 256;
+  = moves_quietly<T> && alignof(T) <= 16 && sizeof(T) <= cell_type::largest;
 
 /// The item itself.
 template <class T>
@@ -114,7 +114,8 @@ struct cell
     return std::forward<Use>(use)(std::move(base::item(storage)));
   }
 
-  static constexpr cell_type type{size, &cell::relocate, &cell::destroy};
+  static constexpr cell_type type{size, &cell::relocate, &cell::destroy,
+                                  &typeid(T)};
 };
 
 /// Raw room for one cell, and whether there is an item in it.

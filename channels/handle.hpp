@@ -45,6 +45,10 @@ public:
   bool counts() const noexcept {
     return bits_ != 0 && (bits_ & 1) == 0;
   }
+  /// As get(), when counts().
+  channel_core* counted() const noexcept {
+    return reinterpret_cast<channel_core*>(bits_);
+  }
   /// True after close().
   bool detached() const noexcept {
     return (bits_ & 1) != 0;
@@ -53,6 +57,11 @@ public:
 private:
   /// Bit 0: detached. The rest: the channel's address.
   std::uintptr_t bits_ = 0;
+};
+
+/// Asks for a handle that counts for no end, as after close().
+struct detached_t {
+  explicit detached_t() = default;
 };
 
 class LEVADA_API handle_base {
@@ -91,10 +100,6 @@ public:
   /// memory, but no end open. Monitors are told when the channel is closed and
   /// drained. Throws channel_error(nil_channel).
   caf::actor as_actor() const;
-
-  friend bool operator==(const handle_base& a, const handle_base& b) noexcept {
-    return a.core_.get() == b.core_.get();
-  }
 
 protected:
   handle_base() noexcept = default;
@@ -138,10 +143,22 @@ public:
       core_->release();
   }
 
+  /// Ends of one kind are equal when they are of one channel, or nil both. The
+  /// two ends of a channel cannot be compared.
+  friend bool operator==(const counted_handle& a,
+                         const counted_handle& b) noexcept {
+    return a.core_.get() == b.core_.get();
+  }
+
 protected:
   /// Takes over a count that is there already.
   explicit counted_handle(channel_core* adopted) noexcept
       : handle_base(core_pointer{adopted}) {
+  }
+
+  /// Takes over a reference, counts for no end.
+  counted_handle(channel_core* adopted, detached_t) noexcept
+      : handle_base(core_pointer{adopted, true}) {
   }
 
   /// Gives up the count, keeps the channel in sight. False when done before.
@@ -186,23 +203,31 @@ struct handle_access {
     return Handle{counted};
   }
   template <class Handle>
+  static Handle adopt_detached(channel_core* retained) noexcept {
+    return Handle{retained, detached_t{}};
+  }
+  template <class Handle>
   static channel_core* core(const Handle& handle) noexcept {
     return handle.core_.get();
+  }
+  /// The handle that another one is built on.
+  template <class Handle>
+  static const auto& inner(const Handle& handle) noexcept {
+    return handle.in_;
   }
   /// Where a receive on `handle` is to look.
   template <class Handle>
   static channel_core* receiving(const Handle& handle) noexcept {
-    if (!handle.core_.counts()) [[unlikely]]
-      return handle.core_.detached() ? &detached_channel()
-                                     : &nil_for_receiving();
-    return handle.core_.get();
+    if (handle.core_.counts()) [[likely]]
+      return handle.core_.counted();
+    return handle.core_.detached() ? &detached_channel() : &nil_for_receiving();
   }
   /// Where a send on `handle` is to go.
   template <class Handle>
   static channel_core* sending(const Handle& handle) noexcept {
-    if (!handle.core_.counts()) [[unlikely]]
-      return handle.core_.detached() ? &detached_channel() : &nil_for_sending();
-    return handle.core_.get();
+    if (handle.core_.counts()) [[likely]]
+      return handle.core_.counted();
+    return handle.core_.detached() ? &detached_channel() : &nil_for_sending();
   }
 };
 

@@ -1,12 +1,11 @@
-// map, filter, filter_map, filter_as: what a receiver gives, changed or chosen.
+// map, filter_map, filter_as: what a receiver gives, made into something else.
 //
 //   auto lengths = levada::map(lines, [](const std::string& s) { return s.size(); });
-//   auto evens = levada::filter(numbers, [](int n) { return n % 2 == 0; });
 //   auto texts = levada::filter_as<std::string>(variants);
 //
 // They take any receiver and give an any_receiver. The function runs in whoever
 // receives, for one item at a time; nothing runs in the background. map calls it
-// when the value is taken (not by ready()), the filters when an item has come.
+// when the value is taken (not by ready()), filter_map when an item has come.
 // What it throws reaches the reader, that item is gone, the next receive goes on.
 // Closing, threads and cost: see any_receiver.
 #pragma once
@@ -69,57 +68,6 @@ private:
   std::optional<U> made_;
 };
 
-template <class T, class P>
-class filter_source final : public source<T> {
-public:
-  filter_source(std::unique_ptr<source<T>> from, P accepts)
-      : from_(std::move(from)),
-        accepts_(std::move(accepts)) {
-  }
-  void close() noexcept override {
-    from_->close();
-  }
-  bool is_closed() const noexcept override {
-    return from_->is_closed();
-  }
-  bool holds_value() const noexcept override {
-    return from_->holds_value();
-  }
-
-private:
-  void do_wish(wish_list& list) override {
-    from_->wish(list);
-  }
-  bool do_look(std::uint32_t index) override {
-    if (!from_->look(index))
-      return false;
-    if (!from_->holds_value())
-      return true; // closed
-    auto* item = from_->peek();
-    if (item == nullptr)
-      return false; // void
-    bool wanted = false;
-    try {
-      wanted = std::invoke(accepts_, std::as_const(*item));
-    } catch (...) {
-      (void)from_->take(); // or it would be asked about for ever
-      throw;
-    }
-    if (!wanted)
-      (void)from_->take();
-    return wanted;
-  }
-  std::optional<receive_result<T>> do_take() override {
-    return from_->take();
-  }
-  T* do_peek() override {
-    return from_->peek();
-  }
-
-  std::unique_ptr<source<T>> from_;
-  P accepts_;
-};
-
 template <class U, class T, class F>
 class filter_map_source final : public source<U> {
 public:
@@ -168,10 +116,6 @@ private:
   std::optional<U> made_;
 };
 
-/// A predicate with a memory, which needs to know what it is asked about.
-template <class P, class T>
-concept binds_to = requires(P p) { std::move(p).template bind<T>(); };
-
 template <class U>
 struct is_variant : std::false_type {};
 template <class... Ts>
@@ -207,22 +151,6 @@ auto map(R from, F f) {
       detail::source_of(std::move(from)), std::move(f)));
 }
 
-/// Gives the items that `accepts` is true for; the others are dropped. (May be
-/// with_previous(…).)
-template <receivable R, class P>
-any_receiver<received_type<R>> filter(R from, P accepts) {
-  using T = received_type<R>;
-  if constexpr (detail::binds_to<P, T>) {
-    return filter(std::move(from), std::move(accepts).template bind<T>());
-  } else {
-    static_assert(std::predicate<P&, const T&>,
-                  "filter takes a predicate on the received items");
-    return detail::source_access::make<T>(
-      std::make_unique<detail::filter_source<T, P>>(
-        detail::source_of(std::move(from)), std::move(accepts)));
-  }
-}
-
 /// f(item) is an optional: gives what is in it, and drops the item when nothing.
 template <receivable R, class F>
   requires std::invocable<F&, received_type<R>>
@@ -242,54 +170,5 @@ any_receiver<U> filter_as(R from) {
     return detail::narrowed<U>(std::move(item));
   });
 }
-
-namespace detail {
-
-template <class T, class P>
-class previous_filter {
-public:
-  previous_filter(P accepts, bool first)
-      : accepts_(std::move(accepts)),
-        first_(first) {
-  }
-
-  bool operator()(const T& item) {
-    const bool result
-      = previous_ ? static_cast<bool>(std::invoke(accepts_, item, *previous_))
-                  : first_;
-    previous_ = item;
-    return result;
-  }
-
-private:
-  P accepts_;
-  bool first_;
-  std::optional<T> previous_;
-};
-
-} // namespace detail
-
-/// A predicate for filter() that sees the item before, too:
-/// `filter(rx, with_previous([](int now, int before) { return now != before; }))`.
-/// "Before" is the last item seen, also when it was not accepted. The first item
-/// has none: it is accepted if `first_is_true`. Copies each item.
-template <class P>
-class with_previous {
-public:
-  explicit with_previous(P accepts, bool first_is_true = true)
-      : accepts_(std::move(accepts)),
-        first_(first_is_true) {
-  }
-
-  template <class T>
-    requires std::predicate<P&, const T&, const T&>
-  detail::previous_filter<T, P> bind() && {
-    return {std::move(accepts_), first_};
-  }
-
-private:
-  P accepts_;
-  bool first_;
-};
 
 } // namespace levada

@@ -8,8 +8,8 @@
 //     …
 //   }
 //
-// Cases   receivers, channels (as receivers), sending(tx, v), after / tick, a
-//         std::stop_token, and `otherwise` as the last one.
+// Cases   receivers (of a broadcast, too), channels (as receivers),
+//         sending(tx, v), after / tick, a std::stop_token, and `otherwise` as the last one.
 // Ready   a receive: something is there, or closed and drained. A send: it
 //         would not wait, or the channel is closed (the result says so). Nil
 //         handles are never ready. Among several ready ones chance decides, each

@@ -119,7 +119,7 @@ bool select_engine::try_each(bool biased) {
     {
       stray_list strays{one.channel->type};
       wake_list wakes;
-      spin_guard guard{one.channel->lock};
+      seat_guard guard{one.channel->lock};
       ready = try_case(one, wakes, strays);
       ended = ready && !one.channel->is_open();
     }
@@ -137,6 +137,10 @@ bool select_engine::try_case(select_case& one, wake_list& wakes,
                              stray_list& strays) {
   auto& channel = *one.channel;
   const erased_mover mover{channel.type};
+  if (one.admit != nullptr && !one.admit(one)) {
+    one.result = outcome::released;
+    return true;
+  }
   if (!one.sending) {
     if (take(channel, one.slot, mover, wakes))
       one.result = outcome::done;
@@ -241,7 +245,7 @@ void select_engine::enlist(select_case& one, waiter& who) noexcept {
 }
 
 void select_engine::withdraw(select_case& one) noexcept {
-  spin_guard guard{one.channel->lock};
+  seat_guard guard{one.channel->lock};
   if (one.enlisted())
     queue_of(one).remove(one);
 }

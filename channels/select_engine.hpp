@@ -34,6 +34,9 @@ struct select_case : select_node {
         sending(sending) {
   }
 
+  /// Asked under the channel's lock before the case is tried: false ends the
+  /// select with this case, `released`. Null: it may always be tried.
+  bool (*admit)(select_case& self) noexcept = nullptr;
   channel_core* const channel;
   const bool sending;
 };

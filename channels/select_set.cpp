@@ -42,7 +42,7 @@ bool set_core::look(set_member& member, bool ask, wake_list& wakes) {
   auto& channel = *member.channel;
   bool ended = false;
   {
-    spin_guard guard{channel.lock};
+    seat_guard guard{channel.lock};
     const bool something = channel.count != 0 || !channel.senders.empty();
     if (!something && !channel.is_drained()) {
       channel.receivers.push_back(member); // armed

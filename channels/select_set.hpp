@@ -66,6 +66,11 @@ private:
 namespace detail {
 class set_next;
 struct set_rounds;
+
+/// Receivers that are built on a receiver<…>.
+template <class From>
+concept joins_sets
+  = requires(const From& from) { case_traits<From>::member(from); };
 } // namespace detail
 
 /// What next() gives: which member, and its result. Valid until the next call of
@@ -88,16 +93,29 @@ public:
     return code_ == errc{} ? std::error_code{} : make_error_code(code_);
   }
 
-  /// The result when the event is that member's, else null.
+  /// The result when the event is that member's, else null: a receive_result,
+  /// or what else receiving there gives.
   template <class T>
-  receive_result<T>* from(select_key<T> key) const noexcept {
-    return index_ == key.index() ? static_cast<receive_result<T>*>(last_)
-                                 : nullptr;
+  typename detail::member_result<T>::type*
+  from(select_key<T> key) const noexcept {
+    return index_ == key.index()
+             ? static_cast<typename detail::member_result<T>::type*>(last_)
+             : nullptr;
   }
   template <class T>
   receive_result<T>* from(const receiver<T>& rx) const noexcept {
     return channel_ != nullptr && channel_ == detail::handle_access::core(rx)
              ? static_cast<receive_result<T>*>(last_)
+             : nullptr;
+  }
+  template <class From>
+    requires detail::joins_sets<From>
+  typename detail::case_traits<From>::slot::result*
+  from(const From& rx) const noexcept {
+    return channel_ != nullptr
+               && channel_ == detail::case_traits<From>::identity(rx)
+             ? static_cast<typename detail::case_traits<From>::slot::result*>(
+                 last_)
              : nullptr;
   }
 
@@ -227,6 +245,11 @@ public:
     core_->add_in_rounds(
       std::make_unique<detail::owned_loop_member<T>>(std::move(from), index));
     return select_key<T>{index};
+  }
+  template <class From>
+    requires detail::joins_sets<From>
+  auto add(const From& from) {
+    return add(detail::case_traits<From>::member(from));
   }
 
   /// Takes a member out; what its channel holds stays there. False when it is

@@ -28,7 +28,7 @@ public:
 
   /// Makes the result of what happened; the item leaves `slot`.
   virtual void finish() = 0;
-  /// The result, a receive_result<T>*.
+  /// The result, a pointer to a member_result<T>.
   virtual void* last() noexcept = 0;
 
   set_core& set;
@@ -42,6 +42,12 @@ public:
 
 private:
   static bool told(set_node& self, wake_list& wakes) noexcept;
+};
+
+/// What a member that receives T gives.
+template <class T>
+struct member_result {
+  using type = receive_result<T>;
 };
 
 template <class T>
@@ -69,7 +75,7 @@ public:
 private:
   receiver<T> from_;
   cell_slot<T> item_;
-  std::optional<receive_result<T>> last_;
+  std::optional<typename member_result<T>::type> last_;
 };
 
 /// The set itself.

@@ -17,18 +17,6 @@
 
 namespace levada::detail {
 
-/// The errc of a wait that did not succeed.
-inline errc errc_of(outcome how) noexcept {
-  switch (how) {
-    case outcome::timed_out:
-      return errc::timed_out;
-    case outcome::cancelled:
-      return errc::cancelled;
-    default:
-      return errc::closed;
-  }
-}
-
 template <class T, class Result>
 class receive_step : public wait_node {
 public:
@@ -57,6 +45,12 @@ public:
     if (who != nullptr)
       result = outcome::done;
     return who;
+  }
+
+  /// Under the lock: the everyday wait. True when settle() would be false.
+  bool must_wait() const noexcept {
+    return channel->is_open() && channel->count == 0
+           && channel->senders.empty();
   }
 
   /// Under the lock. True: it is settled, and `result` says how.
@@ -177,6 +171,12 @@ public:
     return who;
   }
 
+  bool must_wait() const noexcept {
+    const auto& channel = *this->channel;
+    return channel.is_open() && channel.receivers.empty() && !channel.has_room()
+           && channel.policy == overflow::wait;
+  }
+
   bool settle(wake_list& wakes, stray_list* strays) {
     auto how = offer(*this->channel, this->slot, typed_mover<cell<T>>{}, wakes);
     if (how == offered::refused && this->channel->policy != overflow::wait)
@@ -248,6 +248,9 @@ public:
   }
   static waiter* settle_with_partner() noexcept {
     return nullptr;
+  }
+  static bool must_wait() noexcept {
+    return false;
   }
 
   bool settle(wake_list& wakes, stray_list*) {

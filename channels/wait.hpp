@@ -78,17 +78,20 @@ protected:
   enum class attempt : std::uint8_t { settled, parked, undecided };
 
   /// One go under the lock. `park`: enlist when there is nothing to settle.
+  /// `Limited`: a limit may have ended the wait already.
+  template <bool Limited>
   attempt go(std::coroutine_handle<> leaf, task_frame& root, bool park) {
     auto& channel = *step_.channel;
-    channel.lock.lock();
-    if (step_.result != outcome::pending) [[unlikely]]
+    auto& seat = root.seat();
+    channel.lock.lock(seat);
+    if (Limited && step_.result != outcome::pending) [[unlikely]]
       return go_on_locked(leaf, root, park);
     if (step_.settle_quickly()) [[likely]] {
-      channel.lock.unlock();
+      channel.lock.unlock(seat);
       return attempt::settled;
     }
     if (auto* partner = step_.settle_with_partner()) {
-      channel.lock.unlock();
+      channel.lock.unlock(seat);
       wake(*partner);
       return attempt::settled;
     }
@@ -99,11 +102,28 @@ protected:
   [[gnu::noinline]] attempt go_on_locked(std::coroutine_handle<> leaf,
                                          task_frame& root, bool park) {
     auto& channel = *step_.channel;
+    root.announce(Step::reason, channel.id);
+    if (!park || !step_.must_wait() || step_.result != outcome::pending
+        || root.cancelled()) [[unlikely]]
+      return settle_locked(leaf, root, park);
+    auto& seat = root.seat();
+    step_.who = &root;
+    root.park(leaf, step_.line);
+    step_.enlist();
+    channel.lock.unlock(seat);
+    return attempt::parked;
+  }
+
+  /// The general case.
+  [[gnu::noinline]] attempt settle_locked(std::coroutine_handle<> leaf,
+                                          task_frame& root, bool park) {
+    auto& channel = *step_.channel;
+    auto& seat = root.seat();
     bool ended = false;
     {
       stray_list strays{channel.type};
       wake_list wakes;
-      adopted_spin_guard guard{channel.lock};
+      adopted_seat_guard guard{channel.lock, seat};
       if (step_.result != outcome::pending) {
         // a limit was faster
       } else if (step_.settle(wakes, &strays)) {
@@ -155,8 +175,7 @@ public:
   template <class Promise>
   bool await_suspend(std::coroutine_handle<Promise> leaf) {
     auto& root = leaf.promise().root();
-    root.announce(Step::reason, this->step_.channel->id);
-    if (this->go(leaf, root, true) == base::attempt::parked)
+    if (this->template go<false>(leaf, root, true) == base::attempt::parked)
       return true;
     return this->gone_on(leaf, root);
   }
@@ -200,12 +219,11 @@ public:
   template <class Promise>
   bool await_suspend(std::coroutine_handle<Promise> leaf) {
     auto& root = leaf.promise().root();
-    root.announce(Step::reason, this->step_.channel->id);
-    if (this->go(leaf, root, false) == base::attempt::settled)
+    if (this->template go<false>(leaf, root, false) == base::attempt::settled)
       return this->gone_on(leaf, root);
     if (!set_limits(root))
       return false;
-    return this->go(leaf, root, true) == base::attempt::parked;
+    return this->template go<true>(leaf, root, true) == base::attempt::parked;
   }
 
   auto await_resume() {

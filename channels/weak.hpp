@@ -32,12 +32,19 @@ public:
       core_->release();
   }
 
+  friend bool operator==(const weak_handle& a, const weak_handle& b) noexcept {
+    return a.core_.get() == b.core_.get();
+  }
+
   /// A counted handle, or nil when the last one of this end has gone.
   Strong upgrade() const noexcept {
     if (!core_ || !End::add_if_any(*core_))
       return Strong{};
     return handle_access::adopt<Strong>(core_.get());
   }
+
+private:
+  friend struct handle_access;
 };
 
 } // namespace detail

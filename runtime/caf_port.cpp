@@ -81,8 +81,10 @@ public:
   caf::resumable* dequeue(Worker* self) {
     auto& data = d(self);
     auto& pool = *data.shared->pool;
-    if (data.self == nullptr)
+    if (data.self == nullptr) {
       data.self = &pool.enlist();
+      data.context.seat = &take_seat();
+    }
     for (;;) {
       const job next = pool.next(*data.self);
       auto* root = task_of(next);
@@ -193,6 +195,10 @@ bool caf_host::quiet() const noexcept {
   return pool_ != nullptr && pool_->quiet();
 }
 
+std::uint64_t caf_host::dispatches() const noexcept {
+  return pool_ == nullptr ? 0 : pool_->dispatches();
+}
+
 void caf_host::stop() noexcept {
   if (owned_ != nullptr)
     owned_->system.reset();
@@ -214,6 +220,7 @@ caf::resumable::resume_result task_frame::resume(caf::execution_unit* unit,
   here.unit = unit;
   run_context context;
   context.recent = owner->milliseconds();
+  context.seat = &this_seat();
   engine::run(*this, context);
   here.owner = before_owner;
   here.unit = before_unit;

@@ -54,6 +54,9 @@ public:
   /// a borrowed system, which cannot be asked.
   bool quiet() const noexcept;
 
+  /// Unchanged while no worker of ours takes up a job.
+  std::uint64_t dispatches() const noexcept;
+
   /// Ends an owned system; waits for its registered actors. Idempotent.
   void stop() noexcept;
 

@@ -26,6 +26,9 @@ public:
   /// Closes every channel because the runtime stops.
   virtual void close_all() = 0;
 
+  /// Every task has ended, and none will start: the runtime owns nothing more.
+  virtual void tasks_ended() = 0;
+
   /// Ends the actors behind the channels; nothing waits any more.
   virtual void terminate_all() = 0;
 

@@ -35,6 +35,8 @@ const char* to_string(wait_reason reason) noexcept {
       return "blocking";
     case wait_reason::forever:
       return "nil channel (for ever)";
+    case wait_reason::audience:
+      return "receivers of a broadcast";
   }
   return "?";
 }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <levada/runtime/dump.hpp>
+#include <levada/runtime/runtime.hpp>
 #include <levada/runtime/thread_waiter.hpp>
 
 namespace levada::detail {
@@ -79,8 +80,8 @@ engine::engine(runtime_options asked)
       host_(*this, worker_count(options.workers),
             options.deadlock == on_deadlock::ignore
               ? quiet_watch{}
-              : quiet_watch{[](engine& self) { self.check_deadlock(); }, this,
-                            options.deadlock_after}) {
+              : quiet_watch{[](engine& self) { return self.check_deadlock(); },
+                            this, options.deadlock_after}) {
   if (options.dump_on_sigusr1)
     dump_on_signal(*this);
 }
@@ -306,7 +307,8 @@ std::vector<task_info> engine::tasks() const {
       const auto wait = root->wait_.load(std::memory_order_relaxed);
       info.reason = task_frame::reason_in(wait);
       info.waiting = std::chrono::milliseconds{now > since ? now - since : 0};
-      if (info.reason < wait_reason::set)
+      if (info.reason < wait_reason::set
+          || info.reason == wait_reason::audience)
         info.channel = task_frame::place_in(wait);
       if (info.channel >= first_nil_id) {
         info.reason = wait_reason::forever;
@@ -321,17 +323,26 @@ std::vector<task_info> engine::tasks() const {
 
 void engine::cancel(errc why,
                     const std::function<bool(const task_frame&)>& chosen) {
-  std::vector<std::pair<std::uint64_t, const task_frame*>> in_channels;
+  // A task parks by publishing where (announce()), then looking at cancel_; here
+  // it is the other way round.
   for (auto& shard : shards_) {
-    wake_list wakes; // fires when the shard's lock is free again
     spin_guard guard{shard.lock};
     for (auto* root = shard.first; root != nullptr; root = root->live_.next) {
       if (!chosen(*root))
         continue;
       std::uint8_t none = 0;
-      // seq_cst: a task parks by publishing where, then looking at this
       root->cancel_.compare_exchange_strong(none,
                                             static_cast<std::uint8_t>(why));
+    }
+  }
+  process_barrier();
+  std::vector<std::pair<std::uint64_t, const task_frame*>> in_channels;
+  for (auto& shard : shards_) {
+    wake_list wakes; // fires when the shard's lock is free again
+    spin_guard guard{shard.lock};
+    for (auto* root = shard.first; root != nullptr; root = root->live_.next) {
+      if (!root->cancelled() || !chosen(*root))
+        continue;
       std::lock_guard side_guard{side_lock(*root)};
       const auto wait_word = root->wait_.load(std::memory_order_seq_cst);
       const auto place = task_frame::place_in(wait_word);
@@ -371,7 +382,9 @@ stop_report engine::stop(duration timeout) {
   cancel(errc::runtime_stopped, [](const task_frame&) { return true; });
   stop_report report;
   report.clean = wait_until_empty(deadline);
-  if (!report.clean)
+  if (report.clean)
+    channels->tasks_ended();
+  else
     report.stuck = tasks();
   return report;
 }
@@ -386,20 +399,42 @@ bool engine::wait_until_empty(time_point deadline) {
   return empty_.wait_until(guard, deadline, empty);
 }
 
-void engine::check_deadlock() {
-  if (stopping() || !host_.quiet() || timers.size() != 0
-      || blocking.pending() != 0 || live() == 0
-      || joining_threads.load(std::memory_order_acquire) == 0)
-    return;
-  // A task that was just spawned or woken is on its way into a queue.
-  const auto all = tasks();
-  if (std::any_of(all.begin(), all.end(), [](const task_info& each) {
-        return each.reason == wait_reason::nothing;
-      }))
-    return;
+// A worker calls it when all have been idle for a while. What could still wake a
+// task counts until the task is in a queue, so it is looked at first, and the
+// queues and workers last: no task passes unseen from the one to the other.
+bool engine::check_deadlock() {
+  const auto dispatches = host_.dispatches();
+  if (stopping() || timers.size() != 0)
+    return true; // whom a timer wakes keeps a worker busy, which comes by again
+  if (timers.firing())
+    return false; // whom it wakes may have come by already
+  if (!all_parked() || !host_.quiet() || host_.dispatches() != dispatches)
+    return true;
   report_deadlock(*this);
   if (options.deadlock == on_deadlock::abort)
     std::abort();
+  return true;
+}
+
+/// True when every task waits for another, and a thread in block_on for one of
+/// them. (That the thread is in block_on is not enough: its task may have ended,
+/// and the thread be about to go on.)
+bool engine::all_parked() const noexcept {
+  bool awaited = false;
+  for (const auto& shard : shards_) {
+    spin_guard guard{shard.lock};
+    for (auto* root = shard.first; root != nullptr; root = root->live_.next) {
+      // 0: it was just spawned, and is on its way into a queue
+      if (root->since_.load(std::memory_order_relaxed) == 0)
+        return false;
+      // its function runs, or has ended and wakes it
+      if (task_frame::reason_in(root->wait_.load(std::memory_order_relaxed))
+          == wait_reason::blocking)
+        return false;
+      awaited = awaited || listener_of(*root) == &joining_thread::of_root;
+    }
+  }
+  return awaited;
 }
 
 // -- task_frame, where it needs the engine ------------------------------------
@@ -503,6 +538,11 @@ void wake(waiter& who) noexcept {
     case waiter::party::thread:
       static_cast<thread_waiter&>(who).signal();
       break;
+    case waiter::party::callback: {
+      auto& party = static_cast<callback_waiter&>(who);
+      party.told(party);
+      break;
+    }
   }
 }
 

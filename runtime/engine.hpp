@@ -118,7 +118,7 @@ public:
   blocking_pool blocking;
   /// The channels of this runtime.
   const std::unique_ptr<directory> channels;
-  /// Threads that wait in block_on.
+  /// Threads in block_on, for dump().
   std::atomic<std::uint32_t> joining_threads{0};
 
 private:
@@ -132,7 +132,8 @@ private:
   void unlink(task_frame& root) noexcept;
   live_shard& shard_of(const task_frame& root) noexcept;
   void count_out(live_shard& shard) noexcept;
-  void check_deadlock();
+  bool check_deadlock();
+  bool all_parked() const noexcept;
   bool wait_until_empty(time_point deadline);
 
   const std::chrono::steady_clock::time_point begin_

@@ -38,6 +38,15 @@ public:
         return "the runtime is stopping";
       case errc::wrong_thread:
         return "a blocking call inside a task: co_await the operation instead";
+      case errc::type_mismatch:
+        return "the channel carries items of another type";
+      case errc::owner_gone:
+        return "the item's owner is gone";
+      case errc::owner_released:
+        return "the owner is gone, or has released this end of the channel";
+      case errc::sender_closed:
+        return "this sender has been used up, moved from or detached: send "
+               "through another one";
     }
     return "unknown levada error " + std::to_string(code);
   }
@@ -80,6 +89,8 @@ void throw_error(std::error_code code, const std::string& what) {
         throw channel_not_empty(what);
       case errc::not_found:
         throw channel_not_found(what);
+      case errc::owner_gone:
+        throw item_owner_gone(what);
       case errc::timed_out:
         throw operation_timed_out(what);
       case errc::cancelled:

@@ -27,6 +27,10 @@ enum class errc {
   not_ready,        ///< `consume()` without a value that is ready
   runtime_stopped,  ///< the runtime is shutting down
   wrong_thread,     ///< a blocking call from inside a task
+  type_mismatch,    ///< the channel of that id carries another type
+  owner_gone,     ///< the owner of the received item is gone, the item with it
+  owner_released, ///< the handle's owner is gone, or has released this end
+  sender_closed,  ///< this sender was used up or given up; see its channel
 };
 
 /// The category behind `errc`; its name is "levada".
@@ -75,6 +79,14 @@ class LEVADA_API channel_not_found : public channel_error {
 public:
   explicit channel_not_found(const std::string& what = {})
       : channel_error(make_error_code(errc::not_found), what) {
+  }
+};
+
+/// `value()` of an item whose owner is gone, and the value with it.
+class LEVADA_API item_owner_gone : public channel_error {
+public:
+  explicit item_owner_gone(const std::string& what = {})
+      : channel_error(make_error_code(errc::owner_gone), what) {
   }
 };
 

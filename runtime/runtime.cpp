@@ -9,13 +9,17 @@ namespace levada {
 
 namespace detail {
 
-// release: whoever judges a deadlock must not see the task but miss its joiner
-joining_thread::joining_thread(engine& home) noexcept : home_(home) {
-  home_.joining_threads.fetch_add(1, std::memory_order_release);
+constinit finish_listener joining_thread::of_root{
+  [](finish_listener&, task_failure*) noexcept {},
+  [](finish_listener&) noexcept { return false; }};
+
+// relaxed: it is for dump() only
+joining_thread::joining_thread(detail::engine& home) noexcept : home_(home) {
+  home_.joining_threads.fetch_add(1, std::memory_order_relaxed);
 }
 
 joining_thread::~joining_thread() {
-  home_.joining_threads.fetch_sub(1, std::memory_order_release);
+  home_.joining_threads.fetch_sub(1, std::memory_order_relaxed);
 }
 
 } // namespace detail

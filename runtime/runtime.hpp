@@ -25,16 +25,28 @@ struct close_request;
 
 namespace detail {
 
-/// Counts this thread among those that wait in block_on.
-class LEVADA_API joining_thread {
+/// Counts this thread among those that wait in block_on, and spawns what it
+/// waits for.
+class LEVADA_API joining_thread : public spawning<joining_thread> {
 public:
-  explicit joining_thread(engine& home) noexcept;
+  /// The listener of what it spawns, for who judges a deadlock. It does nothing.
+  static finish_listener of_root;
+
+  explicit joining_thread(detail::engine& home) noexcept;
   ~joining_thread();
   joining_thread(const joining_thread&) = delete;
   joining_thread& operator=(const joining_thread&) = delete;
 
 private:
-  engine& home_;
+  friend class spawning<joining_thread>;
+  detail::engine& engine() const noexcept {
+    return home_;
+  }
+  static finish_listener* listener() noexcept {
+    return &of_root;
+  }
+
+  detail::engine& home_;
 };
 
 } // namespace detail
@@ -64,7 +76,7 @@ public:
              std::source_location at = std::source_location::current()) {
     detail::forbid_blocking_in_task("block_on");
     const detail::joining_thread counted{*engine_};
-    auto handle = this->spawn(std::move(work), at);
+    auto handle = counted.spawn(std::move(work), at);
     return handle.blocking_join();
   }
 
@@ -75,7 +87,7 @@ public:
     detail::forbid_blocking_in_task("block_on");
     const detail::joining_thread counted{*engine_};
     auto handle
-      = this->spawn(std::forward<F>(make), std::forward<Args>(args)...);
+      = counted.spawn(std::forward<F>(make), std::forward<Args>(args)...);
     return handle.blocking_join();
   }
 

@@ -72,8 +72,10 @@ void scope_state::abandon() noexcept {
   bool running = false;
   std::exception_ptr error;
   std::shared_ptr<const failure_report> report;
+  std::shared_ptr<scope_watcher> watcher;
   {
     std::lock_guard guard{mutex_};
+    watcher.swap(watcher_);
     abandoned_ = true;
     running = running_ != 0;
     error.swap(error_);
@@ -83,7 +85,17 @@ void scope_state::abandon() noexcept {
     cancel();
   if (report != nullptr)
     report->handler({error, report->task, report->spawned});
+  if (watcher != nullptr)
+    watcher->scope_gone();
   release();
+}
+
+std::shared_ptr<scope_watcher>
+scope_state::watcher(std::shared_ptr<scope_watcher> (*make)()) {
+  std::lock_guard guard{mutex_};
+  if (watcher_ == nullptr)
+    watcher_ = make();
+  return watcher_;
 }
 
 bool scope_state::enlist(waiter& joiner) {

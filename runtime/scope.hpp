@@ -28,6 +28,14 @@ class runtime;
 
 namespace detail {
 
+/// Told when a scope goes; for the layers above.
+class LEVADA_API scope_watcher {
+public:
+  virtual ~scope_watcher() = default;
+  /// On the thread that destroys the scope.
+  virtual void scope_gone() noexcept = 0;
+};
+
 /// Outlives the scope as long as a child runs.
 class LEVADA_API scope_state final : public finish_listener {
 public:
@@ -42,6 +50,10 @@ public:
   void expect_child();
   void cancel();
   void abandon() noexcept;
+
+  /// The scope's one watcher, made by `make` when it is first asked for.
+  std::shared_ptr<scope_watcher>
+    watcher(std::shared_ptr<scope_watcher> (*make)());
 
   /// False when there is nobody to wait for.
   bool enlist(waiter& joiner);
@@ -68,6 +80,7 @@ private:
   /// Whom to tell about `error_` when nobody joins.
   std::shared_ptr<const failure_report> report_;
   bool cancelled_ = false;
+  std::shared_ptr<scope_watcher> watcher_;
   /// The scope went without joining: errors are reported as for any task.
   bool abandoned_ = false;
 };
@@ -137,6 +150,11 @@ public:
   /// Requested when the scope is cancelled.
   std::stop_token stop_token() const noexcept {
     return state_->stop.get_token();
+  }
+
+  /// For the layers above.
+  detail::scope_state& state() const noexcept {
+    return *state_;
   }
 
 private:

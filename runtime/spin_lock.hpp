@@ -36,9 +36,10 @@ private:
 };
 
 /// Locks for one scope. (`std::scoped_lock` costs every user `<mutex>`.)
+template <class Lock>
 class spin_guard {
 public:
-  explicit spin_guard(spin_lock& lock) noexcept : lock_(lock) {
+  explicit spin_guard(Lock& lock) noexcept : lock_(lock) {
     lock_.lock();
   }
   ~spin_guard() {
@@ -48,22 +49,7 @@ public:
   spin_guard& operator=(const spin_guard&) = delete;
 
 private:
-  spin_lock& lock_;
-};
-
-/// Unlocks at the end of the scope what is locked already.
-class adopted_spin_guard {
-public:
-  explicit adopted_spin_guard(spin_lock& lock) noexcept : lock_(lock) {
-  }
-  ~adopted_spin_guard() {
-    lock_.unlock();
-  }
-  adopted_spin_guard(const adopted_spin_guard&) = delete;
-  adopted_spin_guard& operator=(const adopted_spin_guard&) = delete;
-
-private:
-  spin_lock& lock_;
+  Lock& lock_;
 };
 
 } // namespace levada::detail

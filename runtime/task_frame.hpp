@@ -27,8 +27,10 @@
 
 #include <caf/resumable.hpp>
 
+#include <levada/runtime/biased_lock.hpp>
 #include <levada/runtime/error.hpp>
 #include <levada/runtime/export.hpp>
+#include <levada/runtime/process_barrier.hpp>
 #include <levada/runtime/task_block.hpp>
 #include <levada/runtime/waiter.hpp>
 
@@ -44,6 +46,8 @@ struct run_context {
   std::coroutine_handle<> next;
   /// A recent time, in milliseconds since the engine began.
   std::uint32_t recent = 0;
+  /// The thread's seat at locks that are biased.
+  bias_seat* seat = nullptr;
 };
 
 /// A wait that is no channel's (a sleep, a join, a nil channel), as seen by
@@ -100,16 +104,14 @@ public:
 
   // -- what an awaiter does to the root that runs it --------------------------
 
-  /// Says what the task is about to try, before the lock that decides whether
-  /// it waits is taken. Whoever cancels sets `cancel_` first and reads this
-  /// then, the task does it the other way round: one of them sees the other.
+  /// Says what the task is about to wait for, before it looks at cancelled() for
+  /// the last time. Whoever cancels sets `cancel_` first, calls process_barrier()
+  /// and reads this then, the task does it the other way round: one of them sees
+  /// the other.
   void announce(wait_reason why, std::uint64_t where) noexcept {
     wait_.store(static_cast<std::uint64_t>(why) << 56 | where,
                 std::memory_order_relaxed);
-#if !defined(__x86_64__) && !defined(__i386__)
-    // On x86 the lock that follows is a full barrier by itself.
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-#endif
+    frequent_barrier();
   }
 
   /// Records that the task waits and where to resume it. Call it under the lock
@@ -132,6 +134,11 @@ public:
     resume_point_ = running;
     since_.store(0, std::memory_order_relaxed);
     return false;
+  }
+
+  /// The seat of the worker it runs on. Good until it parks.
+  bias_seat& seat() const noexcept {
+    return *context().seat;
   }
 
   /// Counts one operation that did not wait; true when the task has used up
@@ -237,7 +244,7 @@ private:
   void* resume_point_ = nullptr;
   task_frame* root_ = nullptr;
   engine* engine_ = nullptr;
-  /// What it waits for, or tried last. Bits 56…63: the wait_reason. Bits 0…55: a
+  /// What it waits for, or waited for last. Bits 56…63: the wait_reason. Bits 0…55: a
   /// channel's id, or a side_wait* (to be followed under the side lock only).
   std::atomic<std::uint64_t> wait_{0};
   /// The source line that waits.

@@ -1,6 +1,7 @@
 #include <levada/runtime/timer_queue.hpp>
 
 #include <algorithm>
+#include <utility>
 
 #include <sys/prctl.h>
 
@@ -11,6 +12,31 @@ namespace levada::detail {
 namespace {
 constexpr std::size_t arity = 4;
 } // namespace
+
+/// Counts its thread in `firing_` from the first node it takes out on. Make it
+/// before the wake_list, so that it ends after the wakes.
+class timer_queue::fire_mark {
+public:
+  explicit fire_mark(timer_queue& home) noexcept : home_(home) {
+  }
+  ~fire_mark() {
+    // release: pairs with firing(); the wakes are visible
+    if (counted_)
+      home_.firing_.fetch_sub(1, std::memory_order_release);
+  }
+  fire_mark(const fire_mark&) = delete;
+  fire_mark& operator=(const fire_mark&) = delete;
+
+  /// Under the queue's lock, which makes it visible to who has seen the node gone.
+  void count() noexcept {
+    if (!std::exchange(counted_, true))
+      home_.firing_.fetch_add(1, std::memory_order_relaxed);
+  }
+
+private:
+  timer_queue& home_;
+  bool counted_ = false;
+};
 
 timer_queue::timer_queue(clock& source) : clock_(source) {
   clock_.attach(*this);
@@ -63,9 +89,10 @@ time_point timer_queue::next_deadline() const {
 }
 
 void timer_queue::fire_due() {
+  fire_mark mark{*this};
   wake_list wakes; // fires after the guard is gone
   std::lock_guard guard{mutex_};
-  fire_due_locked(wakes);
+  fire_due_locked(wakes, mark);
 }
 
 void timer_queue::stop() noexcept {
@@ -98,11 +125,12 @@ void timer_queue::run() {
     const auto seen = alarm_.load(std::memory_order_acquire);
     auto next = time_point::max();
     {
+      fire_mark mark{*this};
       wake_list wakes;
       std::lock_guard guard{mutex_};
       if (stopping_)
         return;
-      fire_due_locked(wakes);
+      fire_due_locked(wakes, mark);
       if (!heap_.empty())
         next = heap_.front().when;
     }
@@ -113,10 +141,11 @@ void timer_queue::run() {
   }
 }
 
-void timer_queue::fire_due_locked(wake_list& wakes) {
+void timer_queue::fire_due_locked(wake_list& wakes, fire_mark& mark) {
   const auto now = clock_.now();
   while (!heap_.empty() && heap_.front().when <= now) {
     auto* node = heap_.front().node;
+    mark.count();
     remove_at(0);
     node->expired(*node, wakes);
   }

@@ -44,6 +44,14 @@ public:
   /// How many nodes are armed.
   std::size_t size() const;
 
+  /// True while nodes have been taken out and whom they wake is not yet woken.
+  /// When size() gives 0 and this false, in this order, all who waited here are
+  /// awake.
+  bool firing() const noexcept {
+    // acquire: pairs with ~fire_mark(); the wakes are visible
+    return firing_.load(std::memory_order_acquire) != 0;
+  }
+
   /// The earliest deadline, or time_point::max().
   time_point next_deadline() const;
 
@@ -59,21 +67,25 @@ private:
     timer_node* node;
   };
 
+  class fire_mark;
+
   void start_thread(timer_node& node);
   void run();
   void place(std::size_t index, entry value) noexcept;
   void sift_up(std::size_t index, entry value) noexcept;
   void sift_down(std::size_t index, entry value) noexcept;
   void remove_at(std::size_t index) noexcept;
-  void fire_due_locked(wake_list& wakes);
+  void fire_due_locked(wake_list& wakes, fire_mark& mark);
 
   clock& clock_;
-  /// Guards everything below but `alarm_`.
+  /// Guards everything below but `firing_` and `alarm_`.
   mutable std::mutex mutex_;
   /// heap_[i] is not later than heap_[4i+1 … 4i+4].
   std::vector<entry> heap_;
   /// True once stop() was called.
   bool stopping_ = false;
+  /// How many threads have taken nodes out and not yet fired the wakes.
+  std::atomic<std::uint32_t> firing_{0};
   /// Counts changes the thread must look at; it sleeps on this word.
   std::atomic<std::uint32_t> alarm_{0};
   std::thread thread_;

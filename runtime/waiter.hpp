@@ -1,6 +1,7 @@
 // Who can wait, and how it is woken.
 //
-// A `waiter` is a party that can be parked: a task or an OS thread.
+// A `waiter` is a party that can be parked: a task or an OS thread; or one that
+// is told instead of woken (callback_waiter).
 // Whoever completes what it waits for does so under the lock of the thing
 // waited on, adds it to a `wake_list`, and fires the list after unlocking.
 //
@@ -31,6 +32,7 @@ enum class wait_reason : std::uint8_t {
   join,     ///< the end of a task or of a scope's children
   blocking, ///< a function on a blocking thread
   forever,  ///< a nil channel: only cancelling ends this
+  audience, ///< another number of receivers of a broadcast
 };
 
 /// The word `dump()` prints for `reason`.
@@ -39,7 +41,7 @@ LEVADA_API const char* to_string(wait_reason reason) noexcept;
 namespace detail {
 
 struct waiter {
-  enum class party : std::uint8_t { task, thread };
+  enum class party : std::uint8_t { task, thread, callback };
 
   explicit waiter(party kind) noexcept : kind(kind) {
   }
@@ -53,6 +55,20 @@ struct waiter {
 
 protected:
   ~waiter() = default;
+};
+
+/// A party that does not sleep: waking it calls `told`, on the waking thread and
+/// outside the lock of the thing waited on. As waking never runs user code, nor
+/// does `told`; it may take locks, and may wake others.
+struct callback_waiter : waiter {
+  using function = void (*)(callback_waiter& self) noexcept;
+
+  explicit callback_waiter(function told) noexcept
+      : waiter(party::callback),
+        told(told) {
+  }
+
+  const function told;
 };
 
 /// Lets `who` run again. Not under a lock that scheduling could take.

@@ -9,6 +9,17 @@ namespace levada::detail {
 
 namespace {
 
+/// How many jobs before its turn a job of the ring is fetched into the cache.
+constexpr std::uint32_t ahead = 2;
+
+/// The beginning of what a job runs on: a task's frame, mostly. (An old slot's
+/// content, or none, does no harm: fetching never faults.)
+void fetch_ahead(job coming) noexcept {
+  const auto* const begin = reinterpret_cast<const char*>(coming);
+  for (int line = 0; line < 4; ++line)
+    __builtin_prefetch(begin + line * 64, 1);
+}
+
 std::uint32_t next_random(std::uint32_t& state) noexcept {
   state ^= state << 13;
   state ^= state >> 17;
@@ -26,6 +37,7 @@ worker_pool::worker_pool(std::size_t workers) {
   for (std::size_t i = 0; i < workers; ++i) {
     auto added = std::make_unique<worker>();
     added->pool = this;
+    added->guarded.store(!has_process_barrier(), std::memory_order_relaxed);
     added->random = static_cast<std::uint32_t>(i * 2654435761U + 1);
     workers_.push_back(std::move(added));
   }
@@ -37,8 +49,10 @@ worker& worker_pool::enlist() {
   return self;
 }
 
-job worker_pool::next_slowly(worker& self, bool others_first) {
-  self.rested = true; // a good time to look at the clock
+job worker_pool::next_slowly(worker& self, std::uint32_t count) {
+  bool others_first = count % turn == 0;
+  if (count % look_at_clock == 0)
+    self.rested = true;
   for (;;) {
     job found = others_first ? 0 : take_next(self);
     if (found == 0 && others_first)
@@ -62,10 +76,8 @@ job worker_pool::next_slowly(worker& self, bool others_first) {
 }
 
 void worker_pool::displace_next(worker& self, job ready) noexcept {
-  // acq_rel: the watch may have emptied the slot meanwhile
-  if (const job displaced
-      = self.run_next.exchange(ready, std::memory_order_acq_rel))
-    push_back(self, displaced);
+  if (const job displaced = swap_next(self, ready))
+    push_back(self, displaced); // else the watch was here meanwhile
 }
 
 void worker_pool::push_back(worker& self, job ready) noexcept {
@@ -74,9 +86,8 @@ void worker_pool::push_back(worker& self, job ready) noexcept {
   const auto head = self.head.load(std::memory_order_acquire);
   if (tail - head < worker::ring_size) {
     self.ring[tail % worker::ring_size].store(ready, std::memory_order_relaxed);
-    // seq_cst: publishes the slot, and orders before the look at idle_count_
-    // in notify() (see park())
-    self.tail.store(tail + 1, std::memory_order_seq_cst);
+    // release: publishes the slot to thieves
+    self.tail.store(tail + 1, std::memory_order_release);
     notify_of_ring(tail + 1 - head);
   } else {
     spill(self, ready);
@@ -128,9 +139,13 @@ job worker_pool::pop_ring(worker& self) noexcept {
     const job found
       = self.ring[head % worker::ring_size].load(std::memory_order_relaxed);
     // acq_rel: pairs with thieves doing the same
-    if (self.head.compare_exchange_weak(
-          head, head + 1, std::memory_order_acq_rel, std::memory_order_acquire))
+    if (self.head.compare_exchange_weak(head, head + 1,
+                                        std::memory_order_acq_rel,
+                                        std::memory_order_acquire)) {
+      fetch_ahead(self.ring[(head + ahead) % worker::ring_size].load(
+        std::memory_order_relaxed));
       return found;
+    }
   }
 }
 
@@ -282,7 +297,8 @@ void worker_pool::notify() noexcept {
 }
 
 void worker_pool::notify_of_ring(std::uint32_t length) noexcept {
-  if (idle_count_.load(std::memory_order_seq_cst) == 0)
+  // relaxed: it may miss who falls asleep right now, and the watch does not
+  if (idle_count_.load(std::memory_order_relaxed) == 0)
     return;
   if (length >> reluctance_.load(std::memory_order_relaxed) != 0)
     notify();
@@ -352,11 +368,12 @@ job worker_pool::park(worker& self) {
       && watched_.compare_exchange_strong(expected, true)) {
     bool left = false;
     const job found = keep_watch(self, left);
-    // seq_cst: whoever pushes a job after the look below sees that nobody
-    // watches, and wakes somebody
+    // Whoever pushes a job after the look below sees that nobody watches, and
+    // wakes somebody.
     watched_.store(false, std::memory_order_seq_cst);
+    process_barrier();
     if (idle_count_.load(std::memory_order_seq_cst) != 0
-        && anything_next_but(self))
+        && (anything_next_but(self) || anything_queued()))
       wake_idle(false); // to keep the watch instead
     if (left)
       return found;
@@ -372,13 +389,28 @@ job worker_pool::park(worker& self) {
                                    + on_quiet.after)) {
       asked = true;
       if (quiet() && dispatches() == quiet_since)
-        on_quiet.call(*on_quiet.argument);
+        asked = on_quiet.call(*on_quiet.argument);
     }
   }
+  self.rested = true;
   self.searching = signal == 2;
   if (self.searching)
     self.woken = std::chrono::steady_clock::now();
   return 0;
+}
+
+job worker_pool::rob(worker& victim) noexcept {
+  if (!has_process_barrier())
+    return victim.run_next.exchange(0, std::memory_order_acq_rel);
+  victim.guarded.store(true, std::memory_order_relaxed);
+  process_barrier();
+  job taken = 0;
+  // acquire: pairs with the release in swap_next(), and shows the slot
+  if (!victim.swapping.load(std::memory_order_acquire))
+    taken = victim.run_next.exchange(0, std::memory_order_acq_rel);
+  // release: the owner sees the empty slot
+  victim.guarded.store(false, std::memory_order_release);
+  return taken;
 }
 
 job worker_pool::keep_watch(worker& self, bool& left) {
@@ -416,7 +448,7 @@ job worker_pool::keep_watch(worker& self, bool& left) {
       left = true;
       if (behind)
         return steal_from(self, other);
-      return other.run_next.exchange(0, std::memory_order_acq_rel);
+      return rob(other);
     }
   }
   return 0;

@@ -11,9 +11,19 @@
 //    `head` with a compare-and-swap. A thief takes half the ring at once.
 //  - Every `turn`-th dispatch looks at the global queue first, then at the ring,
 //    and only then at the run-next slot. So nobody starves behind a ping-pong.
-//  - Only the owner fills its run-next slot; the owner and the watch empty it.
-//  - No wake is lost: a pusher publishes the job (seq_cst), then looks for idle
-//    workers; a worker registers as idle (seq_cst), then looks at all queues.
+//  - Only the owner fills its run-next slot; the owner and the watch empty it. The
+//    owner does so without an atomic exchange: it sets `swapping`, looks at
+//    `guarded`, empties the slot and clears `swapping`. The watch sets `guarded`,
+//    calls process_barrier() and takes the job unless it sees `swapping`. If the
+//    barrier finds the owner before its look at `guarded`, the owner sees that and
+//    uses an exchange, as the watch does; if after, the watch sees `swapping` and
+//    leaves the job alone, or sees the slot as the owner left it. Where there is no
+//    process barrier `guarded` is always set.
+//  - No wake from outside is lost: who pushes to the global queue publishes the job
+//    (seq_cst), then looks for idle workers; a worker registers as idle (seq_cst),
+//    then looks at all queues. Who pushes to its own ring saves the fence: it is
+//    awake and comes to that job itself, and should it miss a worker that falls
+//    asleep right then, the watch finds the job.
 //  - A wake costs as much as a few hundred hand-offs, so it must be worth it. A
 //    job in a run-next slot wakes nobody. A job in a ring wakes an idle worker
 //    when the ring holds 2^reluctance jobs; reluctance grows when a worker that
@@ -33,6 +43,7 @@
 #include <memory>
 #include <vector>
 
+#include <levada/runtime/process_barrier.hpp>
 #include <levada/runtime/spin_lock.hpp>
 
 namespace levada::detail {
@@ -45,7 +56,9 @@ class engine;
 
 /// What the last worker that fell asleep does when all stays quiet.
 struct quiet_watch {
-  void (*call)(engine&) = nullptr; ///< null: nothing
+  /// True when it has judged; false: call it again when that long has passed.
+  /// Null: nothing is done.
+  bool (*call)(engine&) = nullptr;
   engine* argument = nullptr;
   std::chrono::milliseconds after{0};
 };
@@ -57,6 +70,10 @@ struct alignas(64) worker {
   worker_pool* pool = nullptr;
   /// The owner's count of dispatches; others read it to see it move.
   std::atomic<std::uint32_t> dispatches{0};
+  /// True while the owner empties its run-next slot, or replaces who is in it.
+  std::atomic<bool> swapping{false};
+  /// True while the owner must do that by an atomic exchange.
+  std::atomic<bool> guarded{false};
   /// Where the owner begins to look for victims. Owner only.
   std::uint32_t random = 1;
   /// True while the owner counts as one of the pool's searchers. Owner only.
@@ -81,6 +98,9 @@ struct alignas(64) worker {
 class worker_pool {
 public:
   static constexpr std::uint32_t turn = 64;
+  /// The owner looks at the clock after one of so many jobs that did not come from
+  /// the run-next slot.
+  static constexpr std::uint32_t look_at_clock = 8;
   static constexpr std::chrono::milliseconds watch_period{1};
   static constexpr std::uint32_t watch_linger = 20;
   /// A worker that was awake for less than this was woken in vain.
@@ -103,7 +123,7 @@ public:
       if (job found = take_next(self)) [[likely]]
         return found;
     }
-    return next_slowly(self, count % turn == 0);
+    return next_slowly(self, count);
   }
 
   /// Makes `ready` the next to run on `self`; who stood there goes to the ring.
@@ -142,13 +162,30 @@ public:
   quiet_watch on_quiet;
 
 private:
-  static job take_next(worker& self) noexcept {
-    if (self.run_next.load(std::memory_order_relaxed) == 0)
-      return 0;
-    // acq_rel: the watch may be faster
-    return self.run_next.exchange(0, std::memory_order_acq_rel);
+  /// Puts `replacement` into the run-next slot: who stood there.
+  static job swap_next(worker& self, job replacement) noexcept {
+    // relaxed: the process barrier orders it (see above)
+    self.swapping.store(true, std::memory_order_relaxed);
+    compiler_barrier();
+    job found = 0;
+    // acquire: pairs with the release in rob(), which emptied the slot before
+    if (!self.guarded.load(std::memory_order_acquire)) [[likely]] {
+      found = self.run_next.load(std::memory_order_relaxed);
+      // release: the watch must see what was written to the job
+      self.run_next.store(replacement, std::memory_order_release);
+    } else {
+      found = self.run_next.exchange(replacement, std::memory_order_acq_rel);
+    }
+    // release: who sees it cleared sees the slot
+    self.swapping.store(false, std::memory_order_release);
+    return found;
   }
-  job next_slowly(worker& self, bool others_first);
+  static job take_next(worker& self) noexcept {
+    return self.run_next.load(std::memory_order_relaxed) == 0
+             ? 0
+             : swap_next(self, 0);
+  }
+  job next_slowly(worker& self, std::uint32_t count);
   void displace_next(worker& self, job ready) noexcept;
   job take_global(worker& self) noexcept;
   job steal(worker& self) noexcept;
@@ -171,6 +208,7 @@ private:
   void wake_idle(bool as_searcher) noexcept;
   bool remove_idle(worker& self) noexcept;
   job park(worker& self);
+  static job rob(worker& victim) noexcept;
   job keep_watch(worker& self, bool& left);
 
   std::vector<std::unique_ptr<worker>> workers_;

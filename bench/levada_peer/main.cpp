@@ -19,6 +19,8 @@ workload with_payload(std::string_view name) {
     return ping_pong<T>;
   if (name == "broadcast")
     return broadcast<T>;
+  if (name == "fan_out")
+    return fan_out<T>;
   if (name == "fan_in_select")
     return fan_in_select<T>;
   if (name == "thread_spsc" || name == "thread_mpmc"

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include <levada/channels/broadcast.hpp>
 #include <levada/channels/channel.hpp>
 #include <levada/channels/select_set.hpp>
 #include <levada/runtime/runtime.hpp>
@@ -34,8 +35,8 @@ levada::task<> produce(levada::sender<T> out, numbers which,
   finish->arrive();
 }
 
-template <class T>
-levada::task<> consume(levada::receiver<T> in, std::atomic<std::uint64_t>* sum,
+template <class T, class Receiver>
+levada::task<> consume(Receiver in, std::atomic<std::uint64_t>* sum,
                        finish_line* finish) {
   std::uint64_t mine = 0;
   while (auto item = co_await in.receive())
@@ -84,6 +85,18 @@ levada::task<> produce_for_all(std::vector<levada::sender<T>> outs,
 }
 
 template <class T>
+levada::task<> produce_for_all_at_once(levada::broadcast_sender<T> out,
+                                       std::uint64_t count,
+                                       finish_line* finish) {
+  for (std::uint64_t i = 1; i <= count; ++i) {
+    auto sent = co_await out.send(made_of<T>(i));
+    if (!sent)
+      break;
+  }
+  finish->arrive();
+}
+
+template <class T>
 levada::task<> consume_from_all(std::vector<levada::receiver<T>> ins,
                                 std::uint64_t count, std::uint64_t* sum,
                                 finish_line* finish) {
@@ -120,7 +133,7 @@ result stream(const options& asked) {
   for (std::uint64_t p = 0; p < asked.producers; ++p)
     rt.spawn(produce<T>, tx, numbers{1 + p * each, each}, &finish);
   for (std::uint64_t q = 0; q < asked.consumers; ++q)
-    rt.spawn(consume<T>, rx, &sum, &finish);
+    rt.spawn(consume<T, levada::receiver<T>>, rx, &sum, &finish);
   tx = {}; // now the producers' are the last
   const auto took = watch.until(finish.wait());
   return {items, took, sum == sum_to(items)};
@@ -142,8 +155,35 @@ result ping_pong(const options& asked) {
   return {asked.items, took, right == asked.items};
 }
 
+/// Loss-free, as Go's: a receiver that is full is waited for.
 template <class T>
 result broadcast(const options& asked) {
+  std::atomic<std::uint64_t> sum{0};
+  finish_line finish{1 + asked.consumers};
+  levada::runtime rt{{.workers = asked.workers}};
+  auto [tx, rx] = levada::make_broadcast<T>(
+    rt, {.capacity = asked.capacity, .overflow = levada::overflow::wait});
+  std::vector<levada::broadcast_receiver<T>> ins;
+  ins.push_back(std::move(rx));
+  while (ins.size() < asked.consumers)
+    ins.push_back(tx.subscribe());
+
+  const stopwatch watch;
+  rt.spawn(produce_for_all_at_once<T>, std::move(tx), asked.items, &finish);
+  for (auto& in : ins)
+    rt.spawn(consume<T, levada::broadcast_receiver<T>>, std::move(in), &sum,
+             &finish);
+  const auto took = watch.until(finish.wait());
+  return {
+    asked.items,
+    took,
+    sum == sum_to(asked.items) * asked.consumers,
+    {{"ns_per_delivery", per(took.wall_ns, asked.items * asked.consumers)}}};
+}
+
+/// The same by hand, over a channel for each receiver.
+template <class T>
+result fan_out(const options& asked) {
   std::atomic<std::uint64_t> sum{0};
   finish_line finish{1 + asked.consumers};
   levada::runtime rt{{.workers = asked.workers}};
@@ -158,7 +198,7 @@ result broadcast(const options& asked) {
   const stopwatch watch;
   rt.spawn(produce_for_all<T>, std::move(outs), asked.items, &finish);
   for (auto& in : ins)
-    rt.spawn(consume<T>, std::move(in), &sum, &finish);
+    rt.spawn(consume<T, levada::receiver<T>>, std::move(in), &sum, &finish);
   const auto took = watch.until(finish.wait());
   return {
     asked.items,
@@ -200,6 +240,9 @@ template result ping_pong<std::string>(const options&);
 template result broadcast<std::uint64_t>(const options&);
 template result broadcast<words64>(const options&);
 template result broadcast<std::string>(const options&);
+template result fan_out<std::uint64_t>(const options&);
+template result fan_out<words64>(const options&);
+template result fan_out<std::string>(const options&);
 template result fan_in_select<std::uint64_t>(const options&);
 template result fan_in_select<words64>(const options&);
 template result fan_in_select<std::string>(const options&);

@@ -15,6 +15,8 @@ result ping_pong(const options& asked);
 template <class T>
 result broadcast(const options& asked);
 template <class T>
+result fan_out(const options& asked);
+template <class T>
 result fan_in_select(const options& asked);
 
 // networks.cpp: many tasks, and a channel between each two

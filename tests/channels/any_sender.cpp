@@ -1,6 +1,8 @@
 // any_sender, any_receiver: handles by what one sends or gets (F-14).
 #include <levada/channels/any_sender.hpp>
 
+#include <levada/channels/any_receiver.hpp>
+
 #include <memory>
 
 #include "support.hpp"

@@ -3,6 +3,7 @@
 
 #include <atomic>
 
+#include <levada/channels/filter.hpp>
 #include <levada/channels/map.hpp>
 #include <levada/channels/select.hpp>
 #include <levada/channels/select_in_rounds.hpp>

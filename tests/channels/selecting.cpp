@@ -4,6 +4,7 @@
 #include <array>
 
 #include <levada/channels/event.hpp>
+#include <levada/channels/filter.hpp>
 #include <levada/channels/map.hpp>
 #include <levada/channels/merge.hpp>
 #include <levada/channels/timer.hpp>

@@ -234,18 +234,26 @@ TEST_CASE("the last receiver gone ends every wait for a receipt (X-04, I-10)") {
   auto parked = rt.spawn(deliver, tx, 2, std::stop_token{});
   until_senders_wait(tx, 1);
   rx = {};
-  CHECK(buffered.blocking_join() != 0);
+  CHECK(buffered.blocking_join() == 1);
   CHECK(parked.blocking_join() == 2);
+  CHECK(tx.stats().handed_back == 2);
+  CHECK(tx.stats().dead_lettered == 0);
   CHECK(conserved(tx.stats()));
 }
 
-TEST_CASE("closing by force ends a wait for a receipt (I-21)") {
+TEST_CASE(
+  "closing by force ends a wait for a receipt, and the value comes back "
+  "(I-10, I-21)") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt, {.capacity = 2});
   auto buffered = rt.spawn(deliver, tx, 1, std::stop_token{});
   until([&] { return tx.size() == 1; });
+  REQUIRE(tx.try_send(2)); // nobody waits for this one
   rt.close(tx.id(), {.force = true});
-  CHECK(buffered.blocking_join() != 0);
+  CHECK(buffered.blocking_join() == 1);
+  CHECK(tx.stats().handed_back == 1);
+  CHECK(tx.stats().dead_lettered == 1);
+  CHECK(tx.close_record().undelivered == 2);
   CHECK(rx.try_receive().closed());
   CHECK(conserved(tx.stats()));
 }

@@ -2,6 +2,7 @@
 #include <atomic>
 #include <map>
 
+#include <levada/channels/filter.hpp>
 #include <levada/channels/latest.hpp>
 #include <levada/channels/map.hpp>
 #include <levada/channels/select_set.hpp>

@@ -305,6 +305,26 @@ TEST_CASE("a deadlock on a single worker is seen as well") {
   CHECK(child.says("waits in nil channel (for ever)"));
 }
 
+TEST_CASE(
+  "a deadlock is seen after a timer has fired and a blocking function has "
+  "ended") {
+  const auto child = test::in_child([] {
+    runtime rt{
+      {.workers = 2, .deadlock = on_deadlock::abort, .deadlock_after = 1ms}};
+    rt.block_on([]() -> task<> {
+      const levada::receiver<int> nothing;
+      co_await levada::sleep_for(2ms);
+      co_await levada::blocking([] {});
+      auto got = co_await nothing.receive();
+      (void)got;
+    });
+    return 0;
+  });
+  CAPTURE(child.said);
+  CHECK(child.aborted());
+  CHECK(child.says("waits in nil channel (for ever)"));
+}
+
 TEST_CASE("a reported deadlock is no end: a value from outside resolves it") {
   const auto child = test::in_child([] {
     overheard errors;
@@ -346,6 +366,37 @@ TEST_CASE(
     });
     std::this_thread::sleep_for(50ms); // parked tasks, but nobody in block_on
     return 7;
+  });
+  CAPTURE(child.said);
+  CHECK(child.returned(7));
+  CHECK_FALSE(child.says("deadlock"));
+}
+
+TEST_CASE(
+  "it is no deadlock when the thread in block_on has its result and "
+  "takes its time with it") {
+  const auto child = test::in_child([] {
+    /// Slow to move, where nothing but the thread itself is awake.
+    struct slow {
+      slow() = default;
+      slow(slow&& other) noexcept : outside(other.outside) {
+        if (std::this_thread::get_id() == outside)
+          std::this_thread::sleep_for(50ms);
+      }
+      std::thread::id outside;
+    };
+    runtime rt{
+      {.workers = 2, .deadlock = on_deadlock::abort, .deadlock_after = 1ms}};
+    auto [tx, rx] = levada::make_channel<int>(rt);
+    rt.spawn(take_all, rx).detach();
+    const auto moved = rt.block_on(
+      [](std::thread::id outside) -> task<slow> {
+        slow result;
+        result.outside = outside;
+        co_return result;
+      },
+      std::this_thread::get_id());
+    return moved.outside == std::this_thread::get_id() ? 7 : 0;
   });
   CAPTURE(child.said);
   CHECK(child.returned(7));

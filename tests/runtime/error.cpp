@@ -22,6 +22,7 @@ constexpr errc all_codes[] = {
   errc::not_ready,
   errc::runtime_stopped,
   errc::wrong_thread,
+  errc::sender_closed,
 };
 
 template <class Expected>

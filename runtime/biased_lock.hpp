@@ -1,0 +1,153 @@
+// A spin lock that costs no atomic exchange while one worker alone uses it.
+//
+// Most channels are used by tasks on one worker for long stretches, and an atomic
+// exchange costs more than sending an item. So a lock that the same worker took
+// `grant_after` times in a row becomes *biased* to it. From then on that worker
+// enters by saying so in its own *seat*; anybody else ends the bias first.
+//
+// Invariants
+//  - `locked_` is held by at most one thread. Whoever holds it is inside, once no
+//    other thread's bias is left; only they change `bias_` and `streak_`.
+//  - A worker enters without `locked_` by writing `holding`, then finding the
+//    lock's bias equal to its seat's token. It leaves by clearing `holding`.
+//  - Whoever ends a bias holds `locked_`, changes the seat's token, calls
+//    process_barrier(), and waits until `holding` is null or another than it was.
+//    If the barrier finds the worker before its look at the token, the worker does
+//    not enter; if after, its `holding` is seen here. (No memory order would do in
+//    the place of the barrier: one side has no fence.)
+//  - A token is the seat's number and an epoch. Changing it ends all biases of that
+//    worker at once, so that many channels that change hands cost one barrier. A
+//    lock with an old token is biased to nobody, once the seat's `ending` was
+//    taken: then whoever changed the token has finished waiting.
+//  - Without a process barrier there are no seats, hence no biases.
+//
+// While a worker is inside by its bias it takes no other biased lock.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include <levada/runtime/export.hpp>
+#include <levada/runtime/process_barrier.hpp>
+#include <levada/runtime/spin_lock.hpp>
+
+namespace levada::detail {
+
+class biased_lock;
+
+/// A thread's side of the locks that are biased to it. Seats with a number are
+/// never destroyed: a lock may remember a worker that is gone.
+struct alignas(64) bias_seat {
+  /// The lock the thread is inside, or about to look at.
+  std::atomic<const biased_lock*> holding{nullptr};
+  /// Bits 0…7: the number, 0 for none. Bits 8…15: the epoch, never 0.
+  std::atomic<std::uint16_t> token{std::uint16_t{1} << 8};
+  /// The token when the owner last thought of granting. Owner only.
+  std::uint16_t known_token = 0;
+  /// How many grants are still to be refused. Owner only.
+  std::uint32_t refusals = 0;
+  /// Held while the token changes.
+  spin_lock ending;
+
+  std::uint8_t number() const noexcept {
+    return static_cast<std::uint8_t>(token.load(std::memory_order_relaxed));
+  }
+};
+
+/// A seat for this thread until it ends; one without a number when there are too
+/// many.
+bias_seat& take_seat() noexcept;
+
+/// The seat of this thread; one without a number where none was taken.
+bias_seat& this_seat() noexcept;
+
+class biased_lock {
+public:
+  static constexpr std::uint8_t grant_after = 32;
+  /// So many grants a worker refuses itself after somebody has ended its biases:
+  /// they take ten times as long as the barrier.
+  static constexpr std::uint32_t refusals_after_end = 2048;
+
+  /// For a thread that knows its seat.
+  void lock(bias_seat& seat) noexcept {
+    // release: whoever reads it sees what was done under the lock held before
+    seat.holding.store(this, std::memory_order_release);
+    compiler_barrier();
+    // relaxed: the owner wrote this bias itself; the process barrier orders the
+    // rest
+    if (bias_.load(std::memory_order_relaxed)
+        == seat.token.load(std::memory_order_relaxed)) [[likely]]
+      return;
+    lock_unbiased(seat);
+  }
+
+  void unlock(bias_seat& seat) noexcept {
+    // relaxed: only this thread writes it. release: pairs with the acquire in
+    // end_bias()
+    if (seat.holding.load(std::memory_order_relaxed) == this) [[likely]]
+      seat.holding.store(nullptr, std::memory_order_release);
+    else
+      unlock();
+  }
+
+  /// For everybody.
+  void lock() noexcept {
+    locked_.lock();
+    if (bias_.load(std::memory_order_relaxed) > UINT8_MAX) [[unlikely]]
+      end_bias();
+  }
+
+  void unlock() noexcept {
+    locked_.unlock();
+  }
+
+private:
+  LEVADA_API void lock_unbiased(bias_seat& seat) noexcept;
+  LEVADA_API void end_bias() noexcept;
+
+  spin_lock locked_;
+  /// How often in a row the seat in `bias_` has taken `locked_`.
+  std::uint8_t streak_ = 0;
+  /// A seat's token; or, below 256, who might be granted the bias.
+  std::atomic<std::uint16_t> bias_{0};
+};
+
+/// Locks for one scope, by the seat of this thread: pays where tasks come often,
+/// and may not be nested.
+class seat_guard {
+public:
+  explicit seat_guard(biased_lock& lock) noexcept
+      : lock_(lock),
+        seat_(this_seat()) {
+    lock_.lock(seat_);
+  }
+  ~seat_guard() {
+    lock_.unlock(seat_);
+  }
+  seat_guard(const seat_guard&) = delete;
+  seat_guard& operator=(const seat_guard&) = delete;
+
+private:
+  biased_lock& lock_;
+  bias_seat& seat_;
+};
+
+/// Unlocks at the end of the scope what a thread with a seat has locked.
+class adopted_seat_guard {
+public:
+  adopted_seat_guard(biased_lock& lock, bias_seat& seat) noexcept
+      : lock_(lock),
+        seat_(seat) {
+  }
+  ~adopted_seat_guard() {
+    lock_.unlock(seat_);
+  }
+  adopted_seat_guard(const adopted_seat_guard&) = delete;
+  adopted_seat_guard& operator=(const adopted_seat_guard&) = delete;
+
+private:
+  biased_lock& lock_;
+  bias_seat& seat_;
+};
+
+} // namespace levada::detail
