@@ -252,4 +252,14 @@ waiter* take_from_partner(channel_core& channel, void* into,
   return node->who;
 }
 
+/// The everyday waits: offer() would be refused, take() would find nothing.
+inline bool must_wait_to_send(const channel_core& channel) noexcept {
+  return channel.is_open() && channel.receivers.empty() && !channel.has_room()
+         && channel.policy == overflow::wait;
+}
+
+inline bool must_wait_to_receive(const channel_core& channel) noexcept {
+  return channel.is_open() && channel.count == 0 && channel.senders.empty();
+}
+
 } // namespace levada::detail

@@ -223,9 +223,6 @@ public:
   static waiter* settle_with_partner() noexcept {
     return nullptr;
   }
-  static bool must_wait() noexcept {
-    return false; // settle() says
-  }
   bool settle(wake_list&, stray_list*) noexcept;
   void enlist() noexcept {
     channel->receivers.push_back(*this);

@@ -231,9 +231,6 @@ public:
   static waiter* settle_with_partner() noexcept {
     return nullptr;
   }
-  static bool must_wait() noexcept {
-    return false; // settle() says
-  }
 
   bool settle(wake_list& wakes, stray_list*) {
     if (!channel->is_open()) {

@@ -20,9 +20,6 @@ struct notice_step : wait_node {
   static waiter* settle_with_partner() noexcept {
     return nullptr;
   }
-  static bool must_wait() noexcept {
-    return false;
-  }
   void abandon() noexcept {
   }
 

@@ -28,7 +28,9 @@ public:
   waiter* settle_with_partner() noexcept {
     return admitted() ? Step::settle_with_partner() : nullptr;
   }
-  bool must_wait() const noexcept {
+  bool must_wait() const noexcept
+    requires requires(const Step& plain) { plain.must_wait(); }
+  {
     return admitted() && Step::must_wait();
   }
   bool settle(wake_list& wakes, stray_list* strays) {

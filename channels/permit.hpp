@@ -137,9 +137,6 @@ public:
   static waiter* settle_with_partner() noexcept {
     return nullptr;
   }
-  static bool must_wait() noexcept {
-    return false;
-  }
   bool settle(wake_list&, stray_list*) noexcept {
     return settle_permit(*channel, *this);
   }

@@ -26,9 +26,6 @@ public:
   static waiter* settle_with_partner() noexcept {
     return nullptr;
   }
-  static bool must_wait() noexcept {
-    return false;
-  }
 
   bool settle(wake_list& wakes, stray_list* strays) {
     auto& channel = *this->channel;

@@ -209,13 +209,15 @@ bool select_engine::enlist_all(waiter& who) {
       won(extra_.otherwise);
     } else if (root_ != nullptr && root_->cancelled()) {
       // no winner: cancelled
-    } else if (claim_.start_waiting()) {
+    } else {
       for (std::uint32_t i = 0; i < count_; ++i)
         enlist(*cases_[i], who);
       enlisted_ = true;
-      if (root_ != nullptr)
-        root_->park(leaf_, line_);
-      return true;
+      if (publish())
+        return true;
+      enlisted_ = false;
+      for (std::uint32_t i = 0; i < count_; ++i)
+        queue_of(*cases_[i]).remove(*cases_[i]);
     }
   }
   if (ended != nullptr)
@@ -223,15 +225,29 @@ bool select_engine::enlist_all(waiter& who) {
   return false;
 }
 
+/// From now on a limit may win and wake, and it takes none of our locks: so this
+/// comes last, when all is enlisted and parked. Whoever goes on then must take
+/// the locks to withdraw the cases. False when a limit has won already.
+bool select_engine::publish() noexcept {
+  if (root_ == nullptr)
+    return claim_.start_waiting();
+  return root_->park_if(leaf_, line_,
+                        [this] { return claim_.start_waiting(); });
+}
+
+wait_queue& select_engine::queue_of(select_case& one) noexcept {
+  return one.sending ? one.channel->senders : one.channel->receivers;
+}
+
 void select_engine::enlist(select_case& one, waiter& who) noexcept {
   one.who = &who;
-  (one.sending ? one.channel->senders : one.channel->receivers).push_back(one);
+  queue_of(one).push_back(one);
 }
 
 void select_engine::withdraw(select_case& one) noexcept {
   seat_guard guard{one.channel->lock};
   if (one.enlisted())
-    (one.sending ? one.channel->senders : one.channel->receivers).remove(one);
+    queue_of(one).remove(one);
 }
 
 std::uint32_t select_engine::settle() {

@@ -93,6 +93,8 @@ private:
   bool try_each(bool biased);
   bool enlist_all(waiter& who);
   static bool try_case(select_case& one, wake_list& wakes, stray_list& strays);
+  bool publish() noexcept;
+  static wait_queue& queue_of(select_case& one) noexcept;
   static void enlist(select_case& one, waiter& who) noexcept;
   static void withdraw(select_case& one) noexcept;
   void won(std::uint32_t which) noexcept {

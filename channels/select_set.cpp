@@ -2,16 +2,19 @@
 
 #include <algorithm>
 
+#include <levada/channels/set_rounds.hpp>
 #include <levada/runtime/engine.hpp>
 
 namespace levada::detail {
 
-bool set_member::told(set_node& base, wake_list&) noexcept {
+bool set_member::told(set_node& base, wake_list& wakes) noexcept {
   auto& self = static_cast<set_member&>(base);
-  return self.set.told(self);
+  return self.set.told(self, wakes);
 }
 
 // -- set_core -----------------------------------------------------------------
+
+set_core::set_core() = default;
 
 set_core::~set_core() {
   for (auto& member : members_)
@@ -45,7 +48,7 @@ bool set_core::look(set_member& member, bool ask, wake_list& wakes) {
       channel.receivers.push_back(member); // armed
       return false;
     }
-    if (ask && !told(member))
+    if (ask && !told(member, wakes))
       return false; // nobody waits: it is on the ready list
     if (take(channel, member.slot, erased_mover{channel.type}, wakes))
       member.result = outcome::done;
@@ -66,13 +69,27 @@ bool set_core::look(set_member& member, bool ask, wake_list& wakes) {
 
 bool set_core::remove(std::uint64_t index) {
   std::unique_ptr<set_member> gone;
+  std::vector<round_member> gone_in_rounds;
   wake_list wakes;
   {
     spin_guard guard{lock_};
     const auto found = std::find_if(
       members_.begin(), members_.end(),
       [index](const auto& each) { return each->index == index; });
-    if (found == members_.end() || (*found)->removed)
+    if (found == members_.end()) {
+      const auto other = std::find_if(
+        in_rounds_.begin(), in_rounds_.end(),
+        [index](const auto& each) { return each.held->index == index; });
+      if (other == in_rounds_.end() || other->removed)
+        return false;
+      other->removed = true;
+      if (running_)
+        tell_round(wakes); // next() takes it out
+      else
+        gone_in_rounds = take_gone();
+      return true;
+    }
+    if ((*found)->removed)
       return false;
     auto& member = **found;
     member.removed = true; // from now on nobody puts it on the ready list
@@ -81,6 +98,7 @@ bool set_core::remove(std::uint64_t index) {
     gone = extract(member);
     if (members_.empty() && who_ != nullptr)
       wakes.add(*std::exchange(who_, nullptr));
+    tell_round(wakes);
   }
   disarm(*gone);
   return true;
@@ -96,14 +114,18 @@ std::size_t set_core::size() const noexcept {
   spin_guard guard{lock_};
   return static_cast<std::size_t>(
     std::count_if(members_.begin(), members_.end(),
-                  [](const auto& each) { return !each->removed; }));
+                  [](const auto& each) { return !each->removed; })
+    + std::count_if(in_rounds_.begin(), in_rounds_.end(),
+                    [](const auto& each) { return !each.removed; }));
 }
 
-bool set_core::told(set_member& member) noexcept {
+bool set_core::told(set_member& member, wake_list& wakes) noexcept {
   spin_guard guard{lock_};
   if (who_ == nullptr || member.removed) {
-    if (!member.removed)
+    if (!member.removed) {
       push_ready(member);
+      tell_round(wakes);
+    }
     return false;
   }
   delivered_ = &member;
@@ -193,6 +215,25 @@ set_member* set_core::take_delivered() {
   return std::exchange(delivered_, nullptr);
 }
 
+bool set_core::begin_next() noexcept {
+  {
+    spin_guard guard{lock_};
+    running_ = true;
+    out_ = nullptr;
+    if (!in_rounds_.empty())
+      return true;
+    runs_plainly_ = true;
+  }
+  forget_removed();
+  return false;
+}
+
+void set_core::end_next() noexcept {
+  spin_guard guard{lock_};
+  running_ = false;
+  runs_plainly_ = false;
+}
+
 void set_core::forget_removed() {
   std::unique_ptr<set_member> gone;
   {
@@ -217,10 +258,17 @@ set_next::~set_next() {
     set_.interrupt(outcome::cancelled);
 }
 
+bool set_next::starts_in_rounds() {
+  if (!set_.begin_next())
+    return false;
+  auto work = levada::detail::next_in_rounds(&set_, length_, token_, line_);
+  in_rounds_.emplace(task_access::take(work));
+  return true;
+}
+
 bool set_next::suspend(task_frame& root, std::coroutine_handle<> leaf) {
   root_ = &root;
   who_ = &root;
-  set_.forget_removed();
   for (;;) {
     found_ = set_.poll();
     if (found_ != nullptr) {
@@ -246,6 +294,8 @@ bool set_next::suspend(task_frame& root, std::coroutine_handle<> leaf) {
 }
 
 set_event set_next::await_resume() {
+  if (in_rounds_)
+    return in_rounds_->await_resume();
   if (aside_)
     root_->leave_aside();
   aside_ = false;
@@ -256,7 +306,8 @@ set_event set_next::block() {
   forbid_blocking_in_task("select_set::blocking_next");
   auto& self = thread_waiter::mine();
   who_ = &self;
-  set_.forget_removed();
+  if (set_.begin_next())
+    return block_in_rounds(set_, token_);
   for (;;) {
     found_ = set_.poll();
     if (found_ != nullptr
@@ -294,6 +345,7 @@ void set_next::lift_limits() noexcept {
 
 set_event set_next::finish() {
   lift_limits();
+  set_.end_next();
   const auto verdict = set_.verdict();
   if (found_ == nullptr)
     found_ = set_.take_delivered();

@@ -11,6 +11,7 @@
 //
 // Cost     does not grow with the number of idle members: a member enlists with
 //          its channel once and is touched again when something happens there.
+//          (Members that are any_receivers cost something in each wait.)
 // Fair     members that have something take turns.
 // Closing  a member whose channel is closed and drained is reported once, with a
 //          failed result, and then left out. With no member left, next() gives a
@@ -34,9 +35,10 @@
 #include <source_location>
 #include <stop_token>
 
-#include <levada/channels/channel.hpp>
+#include <levada/channels/loop_member.hpp>
 #include <levada/channels/set_core.hpp>
 #include <levada/channels/wait.hpp>
+#include <levada/runtime/task.hpp>
 
 namespace levada {
 
@@ -63,9 +65,7 @@ private:
 
 namespace detail {
 class set_next;
-
-template <class Case>
-struct case_traits;
+struct set_rounds;
 
 /// Receivers that are built on a receiver<…>.
 template <class From>
@@ -80,12 +80,12 @@ public:
   set_event() noexcept = default;
 
   explicit operator bool() const noexcept {
-    return member_ != nullptr;
+    return index_ != 0;
   }
 
   /// The key's index(); 0 for a false event.
   std::uint64_t index() const noexcept {
-    return member_ == nullptr ? 0 : member_->index;
+    return index_;
   }
 
   /// Why it is false: errc::empty (no members), cancelled, timed_out.
@@ -98,37 +98,53 @@ public:
   template <class T>
   typename detail::member_result<T>::type*
   from(select_key<T> key) const noexcept {
-    return index() == key.index() && member_ != nullptr
-             ? static_cast<typename detail::member_result<T>::type*>(
-                 member_->last())
+    return index_ == key.index()
+             ? static_cast<typename detail::member_result<T>::type*>(last_)
              : nullptr;
   }
   template <class T>
   receive_result<T>* from(const receiver<T>& rx) const noexcept {
-    return member_ != nullptr
-               && member_->channel == detail::handle_access::core(rx)
-             ? static_cast<receive_result<T>*>(member_->last())
+    return channel_ != nullptr && channel_ == detail::handle_access::core(rx)
+             ? static_cast<receive_result<T>*>(last_)
              : nullptr;
   }
   template <class From>
     requires detail::joins_sets<From>
   typename detail::case_traits<From>::slot::result*
   from(const From& rx) const noexcept {
-    return member_ != nullptr
-               && member_->channel == detail::case_traits<From>::identity(rx)
+    return channel_ != nullptr
+               && channel_ == detail::case_traits<From>::identity(rx)
              ? static_cast<typename detail::case_traits<From>::slot::result*>(
-                 member_->last())
+                 last_)
              : nullptr;
+  }
+
+  /// True when it is that member's: a key, or a receiver.
+  template <class Member>
+  bool is(const Member& one) const noexcept {
+    return from(one) != nullptr;
   }
 
 private:
   friend class detail::set_next;
-  explicit set_event(detail::set_member* member) noexcept : member_(member) {
+  friend struct detail::set_rounds;
+  explicit set_event(detail::set_member* member) noexcept
+      : index_(member->index),
+        channel_(member->channel),
+        last_(member->last()) {
+  }
+  set_event(std::uint64_t index, void* last) noexcept
+      : index_(index),
+        last_(last) {
   }
   explicit set_event(errc code) noexcept : code_(code) {
   }
 
-  detail::set_member* member_ = nullptr;
+  std::uint64_t index_ = 0;
+  /// Null for a member that is not simply a channel.
+  detail::channel_core* channel_ = nullptr;
+  /// The receive_result.
+  void* last_ = nullptr;
   errc code_{};
 };
 
@@ -156,7 +172,10 @@ public:
   }
   template <class Promise>
   bool await_suspend(std::coroutine_handle<Promise> leaf) {
-    return suspend(leaf.promise().root(), leaf);
+    if (!starts_in_rounds())
+      return suspend(leaf.promise().root(), leaf);
+    in_rounds_->await_suspend(leaf);
+    return true;
   }
   set_event await_resume();
 
@@ -169,6 +188,7 @@ private:
     void operator()() const noexcept;
   };
 
+  bool starts_in_rounds();
   bool suspend(task_frame& root, std::coroutine_handle<> leaf);
   bool set_limits(time_point now);
   void lift_limits() noexcept;
@@ -190,6 +210,8 @@ private:
   bool armed_ = false;
   bool aside_ = false;
   std::optional<std::stop_callback<stopper>> stop_;
+  /// The wait of a set with members that wait in rounds.
+  std::optional<task_awaiter<set_event>> in_rounds_;
 };
 
 } // namespace detail
@@ -213,6 +235,16 @@ public:
   template <class T>
   select_key<T> add(const channel<T>& from) {
     return add(from.rx());
+  }
+  /// Any other kind of receiver, which the set then owns. Throws
+  /// channel_error(invalid_argument) while next() waits in a set that has none
+  /// of that kind yet. Cost: each next() touches each of these.
+  template <class T>
+  select_key<T> add(any_receiver<T> from) {
+    const auto index = core_->next_index();
+    core_->add_in_rounds(
+      std::make_unique<detail::owned_loop_member<T>>(std::move(from), index));
+    return select_key<T>{index};
   }
   template <class From>
     requires detail::joins_sets<From>

@@ -56,6 +56,11 @@ public:
   send_result<T>* from(const sender<T>& tx) noexcept {
     return find<send_result<T>>(detail::handle_access::core(tx));
   }
+  /// True when from() would find it.
+  template <class Case>
+  bool is(const Case& one) noexcept {
+    return from(one) != nullptr;
+  }
 
 private:
   template <class...>

@@ -1,5 +1,5 @@
 // The body of a select_set: its members, which of them are ready, and who waits.
-// How it works stands in select_set.hpp.
+// How it works stands in select_set.hpp, with members in rounds: set_rounds.hpp.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +12,7 @@
 
 namespace levada::detail {
 
+class loop_member;
 class set_core;
 
 /// One member, untyped.
@@ -80,7 +81,7 @@ private:
 /// The set itself.
 class LEVADA_API set_core {
 public:
-  set_core() = default;
+  set_core();
   ~set_core();
   set_core(const set_core&) = delete;
   set_core& operator=(const set_core&) = delete;
@@ -126,10 +127,38 @@ public:
   /// Forgets the members that ended, once their last event has been seen.
   void forget_removed();
 
+  /// Where next() begins and ends. True: it must go in rounds.
+  bool begin_next() noexcept;
+  void end_next() noexcept;
+
+  // -- members in rounds, and the round under way: see set_rounds.cpp ----------
+
+  /// Throws channel_error(invalid_argument) while next() waits without any.
+  void add_in_rounds(std::unique_ptr<loop_member> member);
+  /// Those that are to wish, whose turn it is first.
+  std::vector<loop_member*> in_rounds();
+  /// One of them came first: not when it was removed meanwhile.
+  bool may_look(loop_member& member) noexcept;
+  /// Its event goes out: it stays until the next begin_next().
+  void give_out(loop_member& member) noexcept;
+  /// Of all members in turn, is it a channel's?
+  bool is_channels_turn() noexcept;
+
+  /// From now on what happens here makes `claim` true, with index 0.
+  void enter_round(select_claim& claim, waiter& who) noexcept;
+  void leave_round() noexcept;
+
 private:
   friend class set_member;
 
-  bool told(set_member& member) noexcept;
+  struct round_member {
+    std::unique_ptr<loop_member> held;
+    bool removed = false;
+  };
+
+  bool told(set_member& member, wake_list& wakes) noexcept;
+  void tell_round(wake_list& wakes) noexcept;
+  std::vector<round_member> take_gone();
   void push_ready(set_member& member) noexcept;
   void unlink_ready(set_member& member) noexcept;
   bool look(set_member& member, bool ask, wake_list& wakes);
@@ -150,6 +179,19 @@ private:
   /// What ended, or is to end, the wait.
   outcome verdict_ = outcome::pending;
   std::uint64_t last_index_ = 0;
+  /// In the order of their indices. Only next(), or who removes one while no
+  /// next() runs, takes them out.
+  std::vector<round_member> in_rounds_;
+  /// The round under way, and whom it wakes.
+  select_claim* round_ = nullptr;
+  waiter* round_who_ = nullptr;
+  /// The one whose event is out.
+  loop_member* out_ = nullptr;
+  /// next() runs, and does not go in rounds.
+  bool running_ = false;
+  bool runs_plainly_ = false;
+  std::uint64_t before_ = 0;
+  std::uint64_t turn_ = 0;
 };
 
 } // namespace levada::detail

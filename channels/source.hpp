@@ -133,6 +133,13 @@ public:
     return do_take();
   }
 
+  /// Takes back what take() gave, to be the next item, also for another receiver
+  /// of the same channel. False, and nothing has happened, when it cannot: then
+  /// the item is not what came from a channel, or this end is closed.
+  virtual bool put_back(T&) {
+    return false;
+  }
+
   /// Receives nothing any more.
   virtual void close() noexcept = 0;
   /// True when it can only say closed.
@@ -180,6 +187,15 @@ public:
   ~channel_source() override {
     if (has_item())
       give_back();
+  }
+
+  bool put_back(T& item) override {
+    if (closed_ || !from_)
+      return false;
+    full_cell<T> again{std::in_place, std::move(item)};
+    handle_access::core(from_)->put_back(again.storage());
+    again.moved();
+    return true;
   }
 
   void close() noexcept override {

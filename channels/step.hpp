@@ -49,8 +49,7 @@ public:
 
   /// Under the lock: the everyday wait. True when settle() would be false.
   bool must_wait() const noexcept {
-    return channel->is_open() && channel->count == 0
-           && channel->senders.empty();
+    return must_wait_to_receive(*channel);
   }
 
   /// Under the lock. True: it is settled, and `result` says how.
@@ -173,9 +172,7 @@ public:
   }
 
   bool must_wait() const noexcept {
-    const auto& channel = *this->channel;
-    return channel.is_open() && channel.receivers.empty() && !channel.has_room()
-           && channel.policy == overflow::wait;
+    return must_wait_to_send(*this->channel);
   }
 
   bool settle(wake_list& wakes, stray_list* strays) {

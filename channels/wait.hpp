@@ -103,8 +103,8 @@ protected:
                                          task_frame& root, bool park) {
     auto& channel = *step_.channel;
     root.announce(Step::reason, channel.id);
-    if constexpr (requires { step_.enlist(); })
-      if (park && step_.must_wait() && step_.result == outcome::pending
+    if constexpr (requires { step_.must_wait(); }) {
+      if (park && step_.result == outcome::pending && step_.must_wait()
           && !root.cancelled()) [[likely]] {
         auto& seat = root.seat();
         step_.who = &root;
@@ -113,6 +113,7 @@ protected:
         channel.lock.unlock(seat);
         return attempt::parked;
       }
+    }
     return settle_locked(leaf, root, park);
   }
 

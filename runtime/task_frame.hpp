@@ -122,6 +122,20 @@ public:
     line_.store(line, std::memory_order_relaxed);
   }
 
+  /// As park(), when somebody may wake the task without that lock as soon as
+  /// `publish()` has returned true. When that is false the task goes on.
+  template <class Publish>
+  bool park_if(std::coroutine_handle<> leaf, std::source_location line,
+               Publish publish) noexcept {
+    auto* const running = resume_point_;
+    park(leaf, line);
+    if (publish())
+      return true; // it may run elsewhere already
+    resume_point_ = running;
+    since_.store(0, std::memory_order_relaxed);
+    return false;
+  }
+
   /// The seat of the worker it runs on. Good until it parks.
   bias_seat& seat() const noexcept {
     return *context().seat;

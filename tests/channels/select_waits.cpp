@@ -1,5 +1,7 @@
 // select: what ends its wait besides its channels, and what it is like under
 // load.
+#include <atomic>
+
 #include <levada/channels/select.hpp>
 #include <levada/channels/timers.hpp>
 
@@ -236,4 +238,36 @@ TEST_CASE(
     CHECK(each.rx.info().waiting_receivers == 0);
     CHECK(each.tx.info().waiting_senders == 0);
   }
+}
+
+TEST_CASE("a stop that comes while a select begins to wait wakes it once") {
+  runtime rt{{.workers = 2}};
+  std::vector<receiver<int>> in; // many: beginning to wait takes its time
+  std::vector<sender<int>> out;
+  for (int i = 0; i < 12; ++i) {
+    auto [tx, rx] = make_channel<int>(rt);
+    in.push_back(std::move(rx));
+    out.push_back(std::move(tx));
+  }
+  const auto wait
+    = [](const std::vector<receiver<int>>* c, std::stop_token stop,
+         std::atomic<bool>* begun) -> task<std::size_t> {
+    const auto& r = *c;
+    *begun = true;
+    auto chosen
+      = co_await levada::select(r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7],
+                                r[8], r[9], r[10], r[11], stop);
+    co_return chosen.index();
+  };
+  for (int i = 0; i < 3000; ++i) {
+    std::stop_source stop;
+    std::atomic<bool> begun{false};
+    auto waiting = rt.spawn(wait, &in, stop.get_token(), &begun);
+    until([&] { return begun.load(); });
+    std::atomic<int> spun{0};
+    while (++spun < i % 600) {}
+    stop.request_stop();
+    REQUIRE(waiting.blocking_join() == 12);
+  }
+  CHECK(in[0].info().waiting_receivers == 0);
 }
