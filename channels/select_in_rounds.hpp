@@ -108,12 +108,14 @@ private:
   void prepare(round& now) {
     auto& wishes = now.wishes();
     wishes.extra() = slots_.extra();
-    wishes.cases().assign(slots_.cases(), slots_.cases() + slots_.count);
     if (biased_)
       now.prefer_first();
-    for_each_slot([&wishes](std::size_t, auto& slot) {
-      if constexpr (slot_in_rounds<std::decay_t<decltype(slot)>>)
+    for_each_slot([&wishes]<class Slot>(std::size_t, Slot& slot) {
+      // in the order in which they were written, for `biased`
+      if constexpr (slot_in_rounds<Slot>)
         slot.wish(wishes);
+      else if constexpr (Slot::on_channel)
+        wishes.cases().push_back(&slot);
     });
   }
 

@@ -32,8 +32,8 @@ void loop_core::begin() {
     = checked_ && !std::exchange(asked_, true) ? out_ : nullptr;
   out_ = nullptr;
   if (forgotten != nullptr)
-    throw unhandled_selected{forgotten->index, forgotten->identity(),
-                             forgotten->move_last()};
+    throw unhandled_event{forgotten->index, forgotten->identity(),
+                          forgotten->move_last()};
   std::erase_if(members_, [](const auto& each) { return each->stopped; });
 }
 
@@ -67,15 +67,14 @@ loop_member* loop_core::settle(std::uint32_t which) {
 
 } // namespace detail
 
-unhandled_selected::unhandled_selected(std::size_t index, const void* who,
-                                       std::shared_ptr<void> result)
-    : channel_error(
-      make_error_code(errc::invalid_argument),
+unhandled_event::unhandled_event(std::size_t index, const void* who,
+                                 std::shared_ptr<void> result)
+    : unhandled_selected(
+      index,
       "selecting: nobody asked for the event of receiver "
         + std::to_string(index)
         + " (counted from 0); ask with from() or is(), say ignore(), or make "
           "the loop with levada::unchecked"),
-      index_(index),
       who_(who),
       result_(std::move(result)) {
 }

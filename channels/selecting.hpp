@@ -14,7 +14,7 @@
 //           result, and then left out. When none is left, next() gives a false
 //           event. Nil receivers wait for ever.
 // Complete  every event must be asked for, with from() or is() of its receiver;
-//           else the next call of next() throws unhandled_selected, which holds
+//           else the next call of next() throws unhandled_event, which holds
 //           it. So a receiver that the loop forgets is found out, not lost.
 //           ignore() says that one event does not matter, the first argument
 //           levada::unchecked that none need be asked for. A compiler checks it
@@ -46,15 +46,12 @@ struct unchecked_t {
 inline constexpr unchecked_t unchecked{0};
 
 /// What `selecting` throws for an event that nobody asked for. It holds the event.
-class LEVADA_API unhandled_selected : public channel_error {
+/// index() is the position of the receiver it came from, counted from 0.
+class LEVADA_API unhandled_event : public unhandled_selected {
 public:
-  unhandled_selected(std::size_t index, const void* who,
-                     std::shared_ptr<void> result);
+  unhandled_event(std::size_t index, const void* who,
+                  std::shared_ptr<void> result);
 
-  /// Which receiver it came from: its position, counted from 0.
-  std::size_t index() const noexcept {
-    return index_;
-  }
   /// The result if it is that receiver's, else null.
   template <receivable R>
   receive_result<received_type<R>>* from(const R& one) const noexcept {
@@ -62,7 +59,6 @@ public:
   }
 
 private:
-  std::size_t index_;
   const void* who_;
   std::shared_ptr<void> result_;
 };
@@ -142,7 +138,7 @@ public:
   }
 
   /// `co_await loop.next()` → loop_event: waits until a receiver has something,
-  /// or has stopped. Throws unhandled_selected.
+  /// or has stopped. Throws unhandled_event.
   task<loop_event> next(std::stop_token stop = {},
                         here line = here::current()) {
     return next_task(core_.get(), std::move(stop), line);

@@ -3,6 +3,7 @@
 //
 // On one worker the lines come in the order in which Go prints them on one
 // processor: whoever is woken runs when the one who woke it waits.
+// covers: J-01, J-08, J-09
 
 #include <iostream>
 

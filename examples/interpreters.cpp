@@ -1,5 +1,6 @@
 // The program a user of CPython's interpreters.channels would write: a second
 // runtime stands for the second interpreter. See docs/interpreters.md.
+// covers: I-13, I-20, I-30, I-31, I-32, I-36
 
 #include <iostream>
 #include <memory>

@@ -88,11 +88,16 @@ channel_error::channel_error(std::error_code code, const std::string& what,
 }
 
 unhandled_selected::unhandled_selected(std::size_t index)
-    : channel_error(make_error_code(errc::invalid_argument),
-                    index == static_cast<std::size_t>(-1)
-                      ? "the select was cancelled, and nothing handles that"
-                      : "case " + std::to_string(index)
-                          + " of the select happened, and nothing handles it"),
+    : unhandled_selected(
+        index, index == static_cast<std::size_t>(-1)
+                 ? "the select was cancelled, and nothing handles that"
+                 : "case " + std::to_string(index)
+                     + " of the select happened, and nothing handles it") {
+}
+
+unhandled_selected::unhandled_selected(std::size_t index,
+                                       const std::string& what)
+    : channel_error(make_error_code(errc::invalid_argument), what),
       index_(index) {
 }
 

@@ -190,6 +190,9 @@ public:
     return index_;
   }
 
+protected:
+  unhandled_selected(std::size_t index, const std::string& what);
+
 private:
   std::size_t index_;
 };

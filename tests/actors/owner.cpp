@@ -62,7 +62,7 @@ TEST_CASE(
 }
 
 TEST_CASE(
-  "a free-standing owner ends with its last handle; bound ends are none "
+  "a free-standing owner ends with its last handle, bound ends are none "
   "(N-04)") {
   runtime rt{{.workers = 1}};
   used_channel channel{rt};

@@ -2,6 +2,7 @@
 #include <levada/channels/any_receiver.hpp>
 
 #include <memory>
+#include <stdexcept>
 #include <stop_token>
 
 #include <levada/channels/filter.hpp>
@@ -339,6 +340,56 @@ TEST_CASE(
   CHECK(*full_rx.try_receive() == 8);
   CHECK(sending.blocking_join() == 1);
   CHECK(*full_rx.try_receive() == 8);
+}
+
+TEST_CASE(
+  "biased takes the first as written, whatever kinds of receivers they are "
+  "(X-05)") {
+  runtime rt{{.workers = 1}};
+  auto [tx_a, rx_a] = make_channel<int>(rt, {.capacity = 64});
+  auto [tx_b, rx_b] = make_channel<int>(rt, {.capacity = 64});
+  auto even = levada::filter(rx_a, is_even);
+  for (int i = 0; i < 20; ++i) {
+    REQUIRE(tx_a.try_send(2));
+    REQUIRE(tx_b.try_send(i));
+    CHECK(levada::blocking_select(levada::biased, even, rx_b).index() == 0);
+    CHECK(levada::blocking_select(levada::biased, rx_b, even).index() == 0);
+  }
+}
+
+TEST_CASE(
+  "a case whose function throws fails the select, and nothing else is taken "
+  "(F-55)") {
+  runtime rt{{.workers = 1}};
+  auto [tx_a, rx_a] = make_channel<int>(rt, {.capacity = 2});
+  auto [tx_b, rx_b] = make_channel<int>(rt, {.capacity = 2});
+  auto picky = levada::filter(rx_a, [](int n) {
+    if (n < 0)
+      throw std::domain_error{"negative"};
+    return true;
+  });
+  const auto take
+    = [](any_receiver<int>* picky, receiver<int> other) -> task<std::size_t> {
+    auto chosen = co_await levada::select(levada::biased, *picky, other);
+    co_return chosen.index();
+  };
+  // There before the select, and coming while it waits.
+  REQUIRE(tx_a.try_send(-1));
+  REQUIRE(tx_b.try_send(7));
+  CHECK_THROWS_AS(rt.block_on(take, &picky, rx_b), std::domain_error);
+  CHECK(rx_b.size() == 1);
+  CHECK(rx_a.size() == 0);
+  CHECK(rt.block_on(take, &picky, rx_b) == 1);
+  auto waiting = rt.spawn(take, &picky, rx_b);
+  until_receivers_wait(rx_a, 1);
+  until_receivers_wait(rx_b, 1);
+  REQUIRE(tx_a.try_send(-2));
+  CHECK_THROWS_AS(waiting.blocking_join(), std::domain_error);
+  CHECK(rx_b.info().waiting_receivers == 0);
+  REQUIRE(tx_a.try_send(3));
+  CHECK(rt.block_on(take, &picky, rx_b) == 0);
+  CHECK(conserved(rx_a.info().stats));
+  CHECK(conserved(rx_b.info().stats));
 }
 
 TEST_CASE("a select in rounds on a thread (F-50)") {

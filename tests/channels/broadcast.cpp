@@ -245,7 +245,7 @@ TEST_CASE(
 }
 
 TEST_CASE(
-  "the last sender gone closes; a detached one says so itself (F-16, "
+  "the last sender gone closes, a detached one says so itself (F-16, "
   "F-17)") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_broadcast<int>(rt);

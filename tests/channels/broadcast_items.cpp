@@ -78,7 +78,7 @@ struct fat {
 
 } // namespace
 
-TEST_CASE("one object serves all receivers; the last one moves it (X-10)") {
+TEST_CASE("one object serves all receivers, the last one moves it (X-10)") {
   counted::counts counts;
   {
     runtime rt{{.workers = 1}};

@@ -32,7 +32,7 @@ std::vector<got> all_of(const broadcast_receiver<int>& rx) {
 } // namespace
 
 TEST_CASE(
-  "a full receiver loses its oldest item and is told how many; nobody "
+  "a full receiver loses its oldest item and is told how many, nobody "
   "else notices (F-09, S-13, S-21, X-10, B-10)") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_broadcast<int>(rt, {.capacity = 3});

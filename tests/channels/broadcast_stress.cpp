@@ -82,7 +82,7 @@ private:
 } // namespace
 
 TEST_CASE(
-  "all receivers see one order; what one lacks it was told of (B-10, "
+  "all receivers see one order, what one lacks it was told of (B-10, "
   "F-09, U-27)",
   "[stress]") {
   const auto workers = GENERATE(1U, 2U, 4U);

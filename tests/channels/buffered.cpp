@@ -1,4 +1,5 @@
 // Capacities: what they may be, and what waits when.
+#include <atomic>
 #include <limits>
 
 #include "support.hpp"
@@ -138,6 +139,27 @@ TEST_CASE("capacity is exact, not rounded (G-01)") {
   CHECK(rx.try_receive().value() == 0);
   CHECK(tx.try_send(fits));
   CHECK(tx.try_send(0).full());
+}
+
+TEST_CASE("no crowd gets more into a channel than it holds (S-23)") {
+  constexpr int capacity = 7;
+  runtime rt{{.workers = 1}};
+  for (int round = 0; round < 200; ++round) {
+    auto [tx, rx] = make_channel<int>(rt, {.capacity = capacity});
+    std::atomic<int> went{0};
+    {
+      std::vector<std::jthread> crowd;
+      for (int i = 0; i < 4; ++i)
+        crowd.emplace_back([&went, out = tx] {
+          for (int n = 0; n < capacity; ++n)
+            if (out.try_send(n))
+              ++went;
+        });
+    }
+    REQUIRE(went == capacity);
+    REQUIRE(rx.size() == capacity);
+    REQUIRE(rx.drain().size() == capacity);
+  }
 }
 
 TEST_CASE("name, id, capacity and state are told in words (F-01)") {

@@ -180,7 +180,7 @@ TEST_CASE(
 
 TEST_CASE(
   "a receiver that closes detaches alone, the channel goes on for the "
-  "others (X-04)") {
+  "others (X-04, F-30, F-35)") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt, {.capacity = 2});
   auto other = rx;
@@ -191,6 +191,7 @@ TEST_CASE(
   CHECK(rx.is_closed());
   CHECK(rx.id() == tx.id());
   CHECK_FALSE(tx.is_closed());
+  CHECK_FALSE(rx.close_record()); // the handle is closed, its channel is not
   CHECK(other.try_receive().value() == 1);
   CHECK(other.close());
   CHECK(tx.is_closed());

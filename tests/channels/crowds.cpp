@@ -1,5 +1,7 @@
 // Crowds that send and receive while the channel closes, its last receiver goes,
 // or the runtime stops: everything is accounted for.
+#include <atomic>
+
 #include "support.hpp"
 
 using namespace levada_tests;
@@ -56,6 +58,67 @@ TEST_CASE(
     REQUIRE(went == got + dead);
     REQUIRE(tx.close_record().reason == levada::close_reason::no_receivers);
     REQUIRE(conserved(tx.stats()));
+  }
+}
+
+TEST_CASE(
+  "what has returned has happened: nothing is under way between sent and "
+  "buffered (S-26)") {
+  const auto capacity = GENERATE(1, 3, 16);
+  runtime rt{{.workers = 2}};
+  auto [tx, rx] = make_channel<int>(rt, {.capacity = capacity});
+  // Alone, each result shows at once in what the channel says.
+  CHECK(tx.try_send(1).status() == send_status::queued);
+  CHECK(rx.size() == 1);
+  CHECK(tx.stats().sent == 1);
+  CHECK(rx.try_receive().value() == 1);
+  CHECK(tx.size() == 0);
+  CHECK(tx.stats().received == 1);
+  // In a crowd, every picture of the channel adds up, at any moment.
+  auto sending = rt.spawn(send_numbers, std::move(tx), 0, 20000);
+  auto receiving = rt.spawn(collect<int>, rx);
+  bool adds_up = true;
+  std::uint64_t pictures = 0;
+  do {
+    const auto info = rx.info();
+    adds_up = adds_up && conserved(info.stats)
+              && info.stats.buffered == info.size
+              && info.size <= static_cast<std::uint32_t>(capacity);
+    ++pictures;
+  } while (!receiving.done());
+  CHECK(adds_up);
+  CHECK(pictures > 0);
+  CHECK(sending.blocking_join() == 20000);
+  CHECK(receiving.blocking_join() == numbers(0, 20000));
+}
+
+TEST_CASE(
+  "a send that has returned true before a close is received, one after it "
+  "is not (S-26)") {
+  runtime rt{{.workers = 2}};
+  for (int round = 0; round < 100; ++round) {
+    auto [tx, rx] = make_channel<int>(rt, {.capacity = levada::unbounded});
+    std::atomic<bool> closed{false};
+    int before = 0;
+    int late = 0;
+    {
+      std::jthread sending{[&, out = tx] {
+        while (before < 5000) {
+          const bool was_closed = closed.load();
+          if (!out.try_send(before))
+            return;
+          ++before;
+          if (was_closed)
+            ++late;
+        }
+      }};
+      std::this_thread::yield();
+      tx.close();
+      closed = true;
+    }
+    REQUIRE(late == 0);
+    REQUIRE(rx.drain() == numbers(0, before));
+    REQUIRE(rx.is_closed());
   }
 }
 

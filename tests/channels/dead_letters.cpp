@@ -1,5 +1,6 @@
 // Dead letters: whatever destroys an item says why, once, outside every lock.
 #include <mutex>
+#include <sstream>
 
 #include "support.hpp"
 
@@ -143,6 +144,35 @@ TEST_CASE("the hook may use the channel it speaks of") {
   REQUIRE(tx.try_send(2));
   CHECK(called == 2);
   CHECK(rx.try_receive().value() == 100);
+}
+
+TEST_CASE(
+  "a channel may carry its own statistics, and those of who prints them "
+  "(S-24)") {
+  runtime rt{{.workers = 1}};
+  using levada::channel_stats;
+  std::vector<channel_stats> seen;
+  levada::weak_sender<channel_stats> weak;
+  levada::channel_options<channel_stats> options;
+  options.capacity = 1;
+  options.on_full = overflow::drop_oldest;
+  options.on_dead_letter = [&](channel_stats&&, dead_letter_reason) {
+    // Whoever reports a loss asks everything there is to ask, on the spot.
+    std::ostringstream picture;
+    rt.dump(picture);
+    CHECK(rt.channels().size() == 1);
+    seen.push_back(weak.upgrade().stats());
+  };
+  auto [tx, rx] = make_channel<channel_stats>(rt, options);
+  weak = tx.downgrade();
+  for (int i = 0; i < 3; ++i)
+    REQUIRE(tx.try_send(tx.stats()));
+  REQUIRE(seen.size() == 2);
+  CHECK(seen[0].dead_lettered == 1);
+  CHECK(seen[1].dead_lettered == 2);
+  for (const auto& each : seen)
+    CHECK(conserved(each));
+  CHECK(rx.try_receive()->sent == 2); // what was known when it was sent
 }
 
 TEST_CASE("the hook may move the item into another channel") {

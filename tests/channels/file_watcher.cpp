@@ -349,7 +349,7 @@ TEST_CASE("a channel with a bound drops by its policy, and counts (F-80)") {
   CHECK(next(events) == file_event{file_change::create, dir / "d/8"});
 }
 
-TEST_CASE("closing ends the watching; what was seen is received (F-80)") {
+TEST_CASE("closing ends the watching, what was seen is received (F-80)") {
   const scratch dir;
   runtime rt{{.workers = 1}};
   file_watcher events{rt, {dir.path()}, looking(each_way())};

@@ -82,6 +82,44 @@ TEST_CASE(
   parked.blocking_join();
 }
 
+TEST_CASE(
+  "a chain of twenty thousand tasks and channels passes a value through, and "
+  "is gone (G-32, Go: goroutines)") {
+  constexpr int length = 20000;
+  runtime rt{{.workers = 2}};
+  auto [first, source] = make_channel<int>(rt);
+  for (int i = 0; i < length; ++i) {
+    auto next = make_channel<int>(rt);
+    rt.spawn(
+        [](receiver<int> in, sender<int> out) -> task<> {
+          while (auto v = co_await in.receive()) {
+            const int more = *v + 1;
+            auto sent = co_await out.send(more);
+            if (!sent)
+              break;
+          }
+        },
+        std::move(source), std::move(next.tx))
+      .detach();
+    source = std::move(next.rx);
+  }
+  CHECK(rt.channels().size() == length + 1);
+  for (const int from : {0, 100})
+    CHECK(rt.block_on(
+            [](sender<int> out, receiver<int> in, int n) -> task<int> {
+              auto sent = co_await out.send(n);
+              auto got = co_await in.receive();
+              co_return sent ? *got : -1;
+            },
+            first, source, from)
+          == from + length);
+  first = {};
+  until([&] { return rt.tasks().empty(); });
+  CHECK(source.is_closed());
+  source = {};
+  until([&] { return rt.channels().empty(); });
+}
+
 TEST_CASE("items without size keep their number (Go: zerosize)") {
   runtime rt{{.workers = 1}};
   struct nothing {};

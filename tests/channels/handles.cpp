@@ -1,4 +1,13 @@
 // Handles: nil, counted, weak, directional, and values like any other.
+#include <stdexcept>
+
+#include <levada/channels/map.hpp>
+#include <levada/channels/merge.hpp>
+#include <levada/channels/select_in_rounds.hpp>
+#include <levada/channels/select_set.hpp>
+#include <levada/channels/timer.hpp>
+#include <levada/runtime/scope.hpp>
+
 #include "support.hpp"
 
 using namespace levada_tests;
@@ -228,6 +237,45 @@ TEST_CASE(
   CHECK(rx.info().receiver_handles == handles + 1);
   CHECK(outer_rx.try_receive().value() == rx);
   CHECK(rx.info().receiver_handles == handles);
+}
+
+TEST_CASE("what a task made is gone when the task is, however it ends (F-88)") {
+  enum class end { returns, throws, cancelled };
+  const auto how = GENERATE(end::returns, end::throws, end::cancelled);
+  CAPTURE(static_cast<int>(how));
+  levada::manual_clock clock;
+  runtime rt{{.workers = 2, .time = &clock}};
+  const auto work = [](end how) -> task<> {
+    auto [tx, rx] = make_channel<std::string>({.capacity = 4});
+    auto sent = co_await tx.send("an item nobody takes");
+    levada::event changed;
+    levada::timer every{1s, levada::missed_tick::trigger_all};
+    levada::select_set set;
+    set.add(rx);
+    levada::receiver<levada::unit> changes = changed;
+    auto either = levada::merge(
+      levada::map(changes, [](levada::unit) { return std::string{}; }), rx);
+    levada::scope children;
+    children.spawn(collect<levada::unit>, changes);
+    if (how == end::returns)
+      co_return;
+    if (how == end::throws)
+      throw std::runtime_error{"it went wrong"};
+    auto chosen = co_await levada::select(every, changes);
+    (void)chosen;
+    (void)sent;
+  };
+  auto working = rt.spawn(work, how);
+  if (how == end::cancelled)
+    until([&] { return clock.armed() == 1; });
+  if (how == end::throws)
+    CHECK_THROWS_AS(working.blocking_join(), std::runtime_error);
+  if (how == end::returns)
+    working.blocking_join();
+  if (how == end::cancelled)
+    CHECK(rt.stop(30s).clean);
+  until([&] { return rt.tasks().empty() && rt.channels().empty(); });
+  CHECK(clock.armed() == 0);
 }
 
 TEST_CASE("an end that is never received is dropped with its channel (G-12)") {

@@ -102,7 +102,7 @@ TEST_CASE("the sender learns that nobody waits for the value any more (B-04)") {
 }
 
 TEST_CASE(
-  "a value sent to nobody is handed back; a value nobody took is a dead "
+  "a value sent to nobody is handed back, a value nobody took is a dead "
   "letter (F-15)") {
   runtime rt{{.workers = 1}};
   std::vector<int> letters;

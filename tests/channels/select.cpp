@@ -63,6 +63,38 @@ TEST_CASE(
   });
 }
 
+TEST_CASE(
+  "what a select did can be asked again and again, and of no other case "
+  "(F-51, F-52)") {
+  runtime rt{{.workers = 1}};
+  auto a = make_channel<std::string>(rt, {.capacity = 1});
+  auto b = make_channel<std::string>(rt, {.capacity = 1});
+  REQUIRE(a.tx.try_send("a"));
+  auto message = levada::blocking_select(b.rx, a.rx);
+  CHECK(message.index() == 1);
+  CHECK(message.from(b.rx) == nullptr);
+  for (int i = 0; i < 2; ++i) {
+    auto* got = message.from(a.rx);
+    REQUIRE(got != nullptr);
+    CHECK(got->value() == "a");
+    CHECK_FALSE(got->closed());
+  }
+  const auto copy = a.rx;
+  CHECK(message.from(copy) != nullptr); // the channel counts, not the handle
+
+  b.tx.close("the cause");
+  auto ended = levada::blocking_select(a.rx, b.rx);
+  CHECK(ended.from(a.rx) == nullptr);
+  for (int i = 0; i < 2; ++i) {
+    auto* got = ended.from(b.rx);
+    REQUIRE(got != nullptr);
+    CHECK(got->closed());
+    CHECK_THROWS_AS(got->value(), levada::channel_closed);
+  }
+  CHECK_THROWS_AS(std::rethrow_exception(b.rx.close_record().cause),
+                  std::runtime_error);
+}
+
 TEST_CASE("losing cases have no effect (G-20)") {
   runtime rt{{.workers = 1}};
   auto a = make_channel<int>(rt, {.capacity = 4});

@@ -55,7 +55,8 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("a closed member is reported once and then left out (F-54, G-23)") {
+TEST_CASE(
+  "a closed member is reported once and then left out (F-54, G-23, S-07)") {
   runtime rt{{.workers = 1}};
   auto a = make_channel<int>(rt, {.capacity = 1});
   auto b = make_channel<int>(rt);

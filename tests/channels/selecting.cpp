@@ -198,7 +198,7 @@ TEST_CASE(
   bool thrown = false;
   try {
     (void)loop.blocking_next();
-  } catch (const levada::unhandled_selected& error) {
+  } catch (const levada::unhandled_event& error) {
     thrown = true;
     CHECK(error.index() == 0);
     CHECK(error.from(b.rx) == nullptr);

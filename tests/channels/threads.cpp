@@ -5,7 +5,7 @@ using namespace levada_tests;
 
 TEST_CASE(
   "threads send and receive through every flavour in order (I-18, "
-  "B-23)") {
+  "B-23, F-21)") {
   const auto kind = GENERATE(from_range(waiting_flavours()));
   INFO(kind);
   runtime rt{{.workers = 1}};

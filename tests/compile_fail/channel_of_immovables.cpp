@@ -1,3 +1,4 @@
+// covers: I-15
 // expect: T must be move- or copy-
 #include <memory>
 #include <mutex>

@@ -1,3 +1,4 @@
+// covers: I-15
 // expect: channels carry objects
 #include <levada/channels/channel.hpp>
 

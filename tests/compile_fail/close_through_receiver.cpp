@@ -1,5 +1,6 @@
 // Who only receives cannot close the channel for the others with a cause, nor
-// through a const handle (G-08, G-11).
+// through a const handle.
+// covers: G-08, G-11
 // expect: close
 #include <levada/channels/channel.hpp>
 

@@ -1,4 +1,5 @@
 // A result that may hold the value back must not be dropped unseen.
+// covers: B-08
 // expect: nodiscard
 #include <levada/channels/channel.hpp>
 

@@ -1,4 +1,5 @@
-// A send-only end has no receive (G-11).
+// A send-only end has no receive.
+// covers: G-11
 // expect: no member named
 #include <levada/channels/channel.hpp>
 

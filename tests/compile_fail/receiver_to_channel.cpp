@@ -1,4 +1,5 @@
-// One end does not become both again (G-11).
+// One end does not become both again.
+// covers: G-11
 // expect: receiver<int>
 #include <levada/channels/channel.hpp>
 

@@ -1,4 +1,5 @@
-// A channel narrows to one end, and one end does not become the other (G-11).
+// A channel narrows to one end, and one end does not become the other.
+// covers: G-11
 // expect: sender<int>
 #include <levada/channels/channel.hpp>
 

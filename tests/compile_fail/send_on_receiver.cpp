@@ -1,4 +1,5 @@
-// A receive-only end has no send (G-11, J-08).
+// A receive-only end has no send.
+// covers: G-11, J-08
 // expect: no member named
 #include <levada/channels/channel.hpp>
 

@@ -1,4 +1,5 @@
 // A value of another type is refused by its channel.
+// covers: I-15
 // expect: basic_string
 #include <string>
 

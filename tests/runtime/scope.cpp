@@ -135,7 +135,7 @@ TEST_CASE("blocking_join of a scope inside a task throws wrong_thread") {
 
 TEST_CASE(
   "the first child that fails cancels the others, and join throws its "
-  "error") {
+  "error (G-30)") {
   runtime rt{{.workers = 2}};
   std::atomic<int> why{0};
   std::atomic<int> received{-1};

@@ -470,7 +470,7 @@ TEST_CASE("a task woken by one that then computes is run by another worker") {
   }
 }
 
-TEST_CASE("a million tasks park at once, and all end", "[stress]") {
+TEST_CASE("a million tasks park at once, and all end (G-32)", "[stress]") {
   constexpr int count = 1'000'000;
   std::atomic<int> ended{0};
   runtime rt;
