@@ -25,6 +25,7 @@
 #include <source_location>
 
 #include <levada/actors/cell_type.hpp>
+#include <levada/actors/channel_setup.hpp>
 #include <levada/actors/close_record.hpp>
 #include <levada/actors/closing.hpp>
 #include <levada/actors/wait_queue.hpp>
@@ -35,15 +36,6 @@ namespace levada {
 
 struct channel_info;
 
-/// What a bounded channel does when it is full.
-enum class overflow : std::uint8_t {
-  wait,               ///< the sender waits
-  reject,             ///< the send fails with errc::full, the value comes back
-  drop_oldest,        ///< the oldest buffered item goes
-  drop_newest_queued, ///< the newest buffered item goes
-  drop_incoming,      ///< the item being sent goes
-};
-
 namespace detail {
 
 class engine;
@@ -51,16 +43,6 @@ class task_frame;
 class channel_directory;
 class owner_table;
 struct channel_extras;
-
-/// What a channel is made from.
-struct channel_setup {
-  const cell_type* type = nullptr;
-  const char* name = "";
-  std::uint32_t capacity = 0;
-  overflow policy = overflow::wait;
-  dead_letter_sink* sink = nullptr; ///< owned by the channel from then on
-  owner_table* owners = nullptr;    ///< likewise
-};
 
 /// Where a node is enlisted; `receipts`: among the senders at first, perhaps.
 enum class wait_place : std::uint8_t { receivers, senders, receipts, closers };

@@ -37,7 +37,7 @@ public:
       std::count(each_.begin(), each_.end(), errc{}));
   }
   bool full() const noexcept {
-    return this->code_ == errc::full;
+    return this->code() == errc::full;
   }
 
   /// The value comes back when nobody got it.

@@ -61,7 +61,8 @@ public:
     (add(slot<I>(), next), ...);
     if (next == 0)
       cases_[next] = &nothing_;
-    (join(slot<I>()), ...);
+    next = 0;
+    (join(slot<I>(), next), ...);
   }
 
   template <std::size_t J>
@@ -84,9 +85,11 @@ private:
       cases_[next++] = &slot;
   }
   template <class Slot>
-  void join(Slot& slot) {
-    if constexpr (!Slot::on_channel)
-      slot.join(extra_);
+  void join(Slot& slot, std::size_t& before) {
+    if constexpr (Slot::on_channel)
+      ++before;
+    else
+      slot.join(extra_, static_cast<std::uint32_t>(before));
   }
 
   select_case nothing_;

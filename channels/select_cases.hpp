@@ -147,10 +147,12 @@ public:
         source_(source) {
   }
 
-  void join(select_engine::extra_cases& extra) const noexcept {
+  void join(select_engine::extra_cases& extra,
+            std::uint32_t before) const noexcept {
     if (extra.time != select_engine::none && extra.deadline <= source_.due())
       return;
     extra.time = index_;
+    extra.before_time = before;
     extra.deadline = source_.due();
   }
   result finish() {
@@ -173,10 +175,11 @@ public:
         token_(token) {
   }
 
-  void join(select_engine::extra_cases& extra) const {
+  void join(select_engine::extra_cases& extra, std::uint32_t before) const {
     if (!token_.stop_possible())
       return;
     extra.stop = index_;
+    extra.before_stop = before;
     extra.token = token_;
   }
   result finish() const noexcept {
@@ -198,7 +201,7 @@ public:
       : index_(index) {
   }
 
-  void join(select_engine::extra_cases& extra) const noexcept {
+  void join(select_engine::extra_cases& extra, std::uint32_t) const noexcept {
     extra.otherwise = index_;
   }
   result finish() const noexcept {

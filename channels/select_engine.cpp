@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <tuple>
 #include <utility>
 
 #include <levada/channels/thread_wait.hpp>
@@ -18,6 +19,15 @@ std::uint32_t random_below(std::uint32_t bound) noexcept {
   state ^= state >> 7;
   state ^= state << 17;
   return static_cast<std::uint32_t>((state >> 32) * bound >> 32);
+}
+
+/// The time, where anything depends on it.
+time_point now_for(const select_engine::extra_cases& extra,
+                   const clock& time) noexcept {
+  return extra.before_time != select_engine::none
+             && extra.deadline != time_point::max()
+           ? time.now()
+           : time_point::min();
 }
 
 } // namespace
@@ -39,7 +49,7 @@ bool select_engine::suspend(task_frame& root, std::coroutine_handle<> leaf,
   cases_ = cases;
   count_ = count;
   extra_ = extra;
-  if (try_each(biased)) {
+  if (try_each(biased, now_for(extra, root.home().time))) {
     if (!root.spend()) [[likely]]
       return false;
     root.yield_after(leaf);
@@ -61,7 +71,8 @@ void select_engine::poll(select_case** cases, std::uint32_t count, bool biased,
   cases_ = cases;
   count_ = count;
   extra_ = extra;
-  if (!try_each(biased) && prepare(extra, current_time()))
+  const auto now = current_time();
+  if (!try_each(biased, now) && prepare(extra, now))
     enlist_all(thread_waiter::mine()); // (nobody is enlisted: otherwise wins)
 }
 
@@ -71,7 +82,7 @@ void select_engine::block(select_case** cases, std::uint32_t count, bool biased,
   cases_ = cases;
   count_ = count;
   extra_ = extra;
-  if (try_each(biased))
+  if (try_each(biased, now_for(extra, clock::steady())))
     return;
   auto& self = thread_waiter::mine();
   self.reset();
@@ -88,7 +99,7 @@ void select_engine::block(select_case** cases, std::uint32_t count, bool biased,
 
 /// Arms the limits; false when one of them has won already.
 bool select_engine::prepare(const extra_cases& extra, time_point now) {
-  if (extra.time != none && extra.deadline <= now) {
+  if (time_has_come(now)) {
     won(extra.time);
     return false;
   }
@@ -109,10 +120,30 @@ bool select_engine::prepare(const extra_cases& extra, time_point now) {
   return true;
 }
 
-bool select_engine::try_each(bool biased) {
+bool select_engine::try_each(bool biased, time_point now) {
+  struct rival {
+    std::uint32_t index;
+    std::uint32_t before;
+  };
+  std::array<rival, 2> rivals{};
+  std::uint32_t left = 0;
+  if (extra_.before_time != none && time_has_come(now))
+    rivals[left++] = {extra_.time, extra_.before_time};
+  if (extra_.before_stop != none && extra_.token.stop_requested())
+    rivals[left++] = {extra_.stop, extra_.before_stop};
+  if (left == 2
+      && (biased ? std::tie(rivals[1].before, rivals[1].index)
+                     < std::tie(rivals[0].before, rivals[0].index)
+                 : random_below(2) == 0))
+    std::swap(rivals[0], rivals[1]);
+
   for (std::uint32_t i = 0; i < count_; ++i) {
-    if (!biased)
-      std::swap(cases_[i], cases_[i + random_below(count_ - i)]);
+    const auto chosen = biased ? 0 : random_below(count_ - i + left);
+    if (biased ? left != 0 && rivals[0].before <= i : chosen >= count_ - i) {
+      won(rivals[0].index);
+      return true;
+    }
+    std::swap(cases_[i], cases_[i + chosen]);
     auto& one = *cases_[i];
     bool ended = false;
     bool ready = false;
@@ -130,7 +161,9 @@ bool select_engine::try_each(bool biased) {
       return true;
     }
   }
-  return false;
+  if (left != 0)
+    won(rivals[0].index);
+  return left != 0;
 }
 
 bool select_engine::try_case(select_case& one, wake_list& wakes,

@@ -1,7 +1,8 @@
 // The untyped half of select: two phases over an array of cases.
 //
 //  1. One case after the other, in random order (or as written, when biased):
-//     the first that is ready happens. No two locks are held at once.
+//     the first that is ready happens; a timer that is due and a requested stop
+//     among them. No two locks are held at once.
 //  2. None was: all channels are locked in the order of their addresses, all
 //     cases looked at again, and if still none is ready, that is so at one
 //     instant: `otherwise` happens, or every case is enlisted and the waiter
@@ -61,6 +62,10 @@ public:
     time_point deadline = time_point::max();
     std::uint32_t stop = none;
     std::stop_token token = {};
+    /// How many channel cases stand before them, for those that are cases;
+    /// `none` for limits, which count only when no channel is ready.
+    std::uint32_t before_time = none;
+    std::uint32_t before_stop = none;
   };
 
   /// Runs the select for a task; true when the task has parked (or yielded).
@@ -90,7 +95,10 @@ private:
   class all_locks;
 
   bool prepare(const extra_cases& extra, time_point now);
-  bool try_each(bool biased);
+  bool try_each(bool biased, time_point now);
+  bool time_has_come(time_point now) const noexcept {
+    return extra_.time != none && extra_.deadline <= now;
+  }
   bool enlist_all(waiter& who);
   static bool try_case(select_case& one, wake_list& wakes, stray_list& strays);
   bool publish() noexcept;

@@ -28,7 +28,7 @@ public:
       : source_(source_access::get(from)) {
   }
 
-  void join(select_engine::extra_cases&) const noexcept {
+  void join(select_engine::extra_cases&, std::uint32_t) const noexcept {
   }
   void wish(wish_list& list) {
     source_.wish(list);
@@ -107,7 +107,7 @@ private:
 
   void prepare(round& now) {
     auto& wishes = now.wishes();
-    wishes.extra() = slots_.extra();
+    wishes.extra().otherwise = slots_.extra().otherwise;
     if (biased_)
       now.prefer_first();
     for_each_slot([&wishes]<class Slot>(std::size_t, Slot& slot) {
@@ -116,6 +116,9 @@ private:
         slot.wish(wishes);
       else if constexpr (Slot::on_channel)
         wishes.cases().push_back(&slot);
+      else
+        slot.join(wishes.extra(),
+                  static_cast<std::uint32_t>(wishes.cases().size()));
     });
   }
 

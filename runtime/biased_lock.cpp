@@ -10,7 +10,7 @@ namespace levada::detail {
 
 namespace {
 
-constexpr std::size_t most_seats = 255;
+constexpr std::size_t most_seats = biased_lock::never - 1;
 
 /// Number n stands at n; there is none with number 0.
 constinit std::array<bias_seat, most_seats + 1> seats;
@@ -81,7 +81,7 @@ void biased_lock::lock_unbiased(bias_seat& seat) noexcept {
   lock();
   const auto number = seat.number();
   const auto bias = bias_.load(std::memory_order_relaxed);
-  if (number == 0 || bias > UINT8_MAX)
+  if (number == 0 || bias >= never)
     return;
   if (bias != number) {
     bias_.store(number, std::memory_order_relaxed);
@@ -118,6 +118,8 @@ void biased_lock::end_bias() noexcept {
           pause_cpu();
       }
     }
+    // Under `ending`: else the tokens might come round to this one before.
+    bias_.store(0, std::memory_order_relaxed);
   }
   bias_.store(0, std::memory_order_relaxed);
   streak_ = 0;

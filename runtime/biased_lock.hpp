@@ -21,7 +21,9 @@
 //    taken: then whoever changed the token has finished waiting.
 //  - Without a process barrier there are no seats, hence no biases.
 //
-// While a worker is inside by its bias it takes no other biased lock.
+// While a worker is inside by its bias it takes no other biased lock: whoever ends
+// its biases waits for it, and may hold that other one. A lock under which others
+// are taken says so with never_bias().
 #pragma once
 
 #include <atomic>
@@ -100,6 +102,14 @@ public:
   void unlock() noexcept {
     locked_.unlock();
   }
+
+  /// Before anybody else knows the lock: other locks will be taken inside.
+  void never_bias() noexcept {
+    bias_.store(never, std::memory_order_relaxed);
+  }
+
+  /// What never_bias() leaves in place of a seat's number.
+  static constexpr std::uint16_t never = UINT8_MAX;
 
 private:
   LEVADA_API void lock_unbiased(bias_seat& seat) noexcept;

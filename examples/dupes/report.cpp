@@ -38,7 +38,7 @@ std::string escape(unsigned code) {
   return text.data();
 }
 
-std::string quoted(std::string_view text) {
+std::string json_string(std::string_view text) {
   std::string result = "\"";
   while (!text.empty()) {
     const auto length = utf8_length(text);
@@ -84,7 +84,7 @@ void print_json(std::ostream& out, const std::vector<group>& groups,
     out << next_group << "{\"size\":" << each.size << ",\"files\":[";
     const char* next_file = "";
     for (const auto& path : each.paths) {
-      out << next_file << quoted(path);
+      out << next_file << json_string(path);
       next_file = ",";
     }
     out << "]}";

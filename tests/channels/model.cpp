@@ -19,6 +19,7 @@ public:
       dead.push_back(item);
     };
     ends_ = make_channel<int>(rt_, options);
+    kept_ = ends_.tx.downgrade();
   }
 
   const sender<int>& tx() const {
@@ -73,6 +74,8 @@ private:
     settle();
   }
 
+  /// The tasks use the handles of `ends_`, also when these are given up.
+  levada::weak_sender<int> kept_;
   runtime rt_{{.workers = 1}};
   levada::channel_ends<int> ends_;
 };

@@ -274,3 +274,53 @@ TEST_CASE("biased takes the first as written (X-05)") {
   CHECK(a.rx.size() == 100);
   CHECK(levada::blocking_select(levada::biased, b.rx, a.rx).index() == 1);
 }
+
+TEST_CASE(
+  "a timer that is due and a requested stop are as likely as a channel "
+  "that is ready (X-05, F-57, G-20)") {
+  runtime rt{{.workers = 1}};
+  auto [tx, rx] = make_channel<int>(rt, {.capacity = levada::unbounded});
+  std::stop_source stop;
+  stop.request_stop();
+  const auto choose = [](receiver<int> in, sender<int> out,
+                         std::stop_token token) -> task<std::vector<int>> {
+    std::vector<int> counts(3);
+    for (int i = 0; i < 6000; ++i) {
+      co_await out.send(i);
+      auto chosen = co_await levada::select(in, levada::after(0s), token);
+      ++counts[chosen.index()];
+    }
+    co_return counts;
+  };
+  // 2000 each are expected, with a deviation of 37: ten of these
+  for (const int each : rt.block_on(choose, rx, tx, stop.get_token()))
+    CHECK(std::abs(each - 2000) < 370);
+}
+
+TEST_CASE(
+  "biased takes a timer that is due, or a stop, where it is written "
+  "(X-05, U-07)") {
+  runtime rt{{.workers = 1}};
+  auto [tx, rx] = make_channel<int>(rt, {.capacity = 1});
+  REQUIRE(tx.try_send(1));
+  std::stop_source stop;
+  stop.request_stop();
+  const auto work
+    = [](receiver<int> in, std::stop_token token) -> task<std::vector<bool>> {
+    std::vector<bool> as_written;
+    auto timer_first
+      = co_await levada::select(levada::biased, levada::after(0s), in);
+    as_written.push_back(timer_first.index() == 0);
+    auto stop_first = co_await levada::select(levada::biased, token, in);
+    as_written.push_back(stop_first.index() == 0);
+    auto stop_second = co_await levada::select(
+      levada::biased, levada::receiver<int>{}, token, levada::after(0s), in);
+    as_written.push_back(stop_second.index() == 1);
+    auto channel_first
+      = co_await levada::select(levada::biased, in, token, levada::after(0s));
+    as_written.push_back(channel_first.index() == 0);
+    co_return as_written;
+  };
+  CHECK(rt.block_on(work, rx, stop.get_token())
+        == std::vector<bool>{true, true, true, true});
+}

@@ -175,3 +175,45 @@ TEST_CASE("biased or not, one thread at a time is inside", "[stress]") {
   CHECK(counted == sum.load() + passes);
   CHECK((by_bias.load() != 0) == has_process_barrier());
 }
+
+TEST_CASE(
+  "a lock that must not be biased never is, and others are taken inside "
+  "it") {
+  // Inside a biased one this hangs: each thread ends the other's bias, and waits
+  // for it to leave while it holds what the other one wants.
+  biased_lock outer;
+  outer.never_bias();
+  biased_lock inner;
+  std::atomic<bool> biased{false};
+  long count = 0;
+  const auto nest = [&] {
+    auto& seat = take_seat();
+    for (int i = 0; i < 20'000; ++i) {
+      outer.lock(seat);
+      if (seat.holding.load() == &outer)
+        biased = true;
+      inner.lock();
+      ++count;
+      inner.unlock();
+      outer.unlock(seat);
+    }
+  };
+  const auto take_inner = [&] {
+    auto& seat = take_seat();
+    for (int i = 0; i < 20'000; ++i) {
+      inner.lock(seat);
+      ++count;
+      inner.unlock(seat);
+    }
+  };
+  {
+    std::thread first{nest};
+    std::thread second{take_inner};
+    std::thread third{nest};
+    first.join();
+    second.join();
+    third.join();
+  }
+  CHECK_FALSE(biased);
+  CHECK(count == 60'000);
+}

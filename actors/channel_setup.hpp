@@ -1,0 +1,33 @@
+// What a channel is made from.
+#pragma once
+
+#include <cstdint>
+
+#include <levada/actors/cell_type.hpp>
+
+namespace levada {
+
+/// What a bounded channel does when it is full.
+enum class overflow : std::uint8_t {
+  wait,               ///< the sender waits
+  reject,             ///< the send fails with errc::full, the value comes back
+  drop_oldest,        ///< the oldest buffered item goes
+  drop_newest_queued, ///< the newest buffered item goes
+  drop_incoming,      ///< the item being sent goes
+};
+
+namespace detail {
+
+class owner_table;
+
+struct channel_setup {
+  const cell_type* type = nullptr;
+  const char* name = "";
+  std::uint32_t capacity = 0;
+  overflow policy = overflow::wait;
+  dead_letter_sink* sink = nullptr; ///< owned by the channel from then on
+  owner_table* owners = nullptr;    ///< likewise
+};
+
+} // namespace detail
+} // namespace levada
