@@ -8,7 +8,8 @@
 //  Ending a wait (stop token, time, cancelled task): either a value was
 //            received and is in the result, or the channel still has it.
 //  Threads   handles may be copied and used on any thread; one handle object by
-//            one thread at a time. Each value reaches exactly one receiver.
+//            one thread at a time, and it stays until what is awaited through it
+//            has ended. Each value reaches exactly one receiver.
 //  Goes on   on the worker that completed the operation, or on the same one.
 //  Throws    what moving the value out throws; the value then counts as
 //            received.

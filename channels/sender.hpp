@@ -8,7 +8,8 @@
 //  Ending a wait (stop token, time, cancelled task): either the value was sent,
 //            or it comes back in the result. Never both, never neither.
 //  Threads   handles may be copied and used on any thread; one handle object by
-//            one thread at a time.
+//            one thread at a time, and it stays until what is awaited through it
+//            has ended.
 //  Goes on   on the worker that completed the operation, or on the same one.
 //  Throws    what making the value inside the channel throws (move constructor
 //            or bad_alloc); the channel is as before then.

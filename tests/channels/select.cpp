@@ -299,7 +299,7 @@ TEST_CASE(
 
 TEST_CASE(
   "biased takes a timer that is due, or a stop, where it is written "
-  "(X-05, U-07)") {
+  "(X-05)") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt, {.capacity = 1});
   REQUIRE(tx.try_send(1));
