@@ -3,7 +3,6 @@
 #pragma once
 
 #include <iterator>
-#include <ranges>
 #include <vector>
 
 #include <levada/actors/channel_failure.hpp>
