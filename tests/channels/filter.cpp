@@ -3,34 +3,10 @@
 
 #include <stdexcept>
 
-#include "support.hpp"
+#include "items.hpp"
 
 using namespace levada_tests;
 using levada::any_receiver;
-
-namespace {
-
-template <class T>
-std::vector<T> all_of(runtime& rt, any_receiver<T> in) {
-  return rt.block_on(
-    [](any_receiver<T> from) -> task<std::vector<T>> {
-      std::vector<T> result;
-      while (auto v = co_await from.receive())
-        result.push_back(*std::move(v));
-      co_return result;
-    },
-    std::move(in));
-}
-
-template <class T>
-receiver<T> filled(runtime& rt, std::vector<T> items) {
-  auto [tx, rx] = make_channel<T>(rt, {.capacity = levada::unbounded});
-  for (auto& each : items)
-    REQUIRE(tx.try_send(std::move(each)));
-  return std::move(rx);
-}
-
-} // namespace
 
 TEST_CASE("filter keeps what the predicate is true for (F-37)") {
   runtime rt{{.workers = 1}};
