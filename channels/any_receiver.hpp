@@ -16,6 +16,7 @@
 #pragma once
 
 #include <concepts>
+#include <functional>
 #include <memory>
 
 #include <levada/channels/round.hpp>
@@ -50,21 +51,22 @@ struct source_traits<R> {
 
 struct source_access;
 
-/// Each value converted on its way.
-template <class U, class T>
-class converting_source final : public source<U> {
+/// f(item) for each item; f runs when the value is taken.
+template <class U, class T, class F>
+class map_source final : public source<U> {
 public:
-  explicit converting_source(std::unique_ptr<source<T>> from) noexcept
-      : from_(std::move(from)) {
+  map_source(std::unique_ptr<source<T>> from, F f)
+      : from_(std::move(from)),
+        f_(std::move(f)) {
   }
   void close() noexcept override {
     from_->close();
   }
   bool is_closed() const noexcept override {
-    return !converted_ && from_->is_closed();
+    return !made_ && from_->is_closed();
   }
   bool holds_value() const noexcept override {
-    return converted_ || from_->holds_value();
+    return made_ || from_->holds_value();
   }
 
 private:
@@ -75,25 +77,35 @@ private:
     return from_->look(index);
   }
   std::optional<receive_result<U>> do_take() override {
-    if (converted_)
+    if (made_)
       return receive_result<U>{std::in_place,
-                               *std::exchange(converted_, std::nullopt)};
+                               *std::exchange(made_, std::nullopt)};
     auto got = from_->take();
     if (!got)
       return std::nullopt;
     if (!*got)
       return receive_result<U>{errc_of(*got)};
-    return receive_result<U>{std::in_place, static_cast<U>(*std::move(*got))};
+    return receive_result<U>{std::in_place, std::invoke(f_, **std::move(got))};
   }
   U* do_peek() override {
-    if (!converted_ && from_->holds_value())
+    if (!made_ && from_->holds_value())
       if (auto got = from_->take())
-        converted_.emplace(static_cast<U>(**std::move(got)));
-    return converted_ ? &*converted_ : nullptr;
+        made_.emplace(std::invoke(f_, **std::move(got)));
+    return made_ ? &*made_ : nullptr;
   }
 
   std::unique_ptr<source<T>> from_;
-  std::optional<U> converted_;
+  F f_;
+  std::optional<U> made_;
+};
+
+/// What map_source does to convert.
+template <class U>
+struct convert_to {
+  template <class T>
+  U operator()(T&& item) const {
+    return static_cast<U>(std::forward<T>(item));
+  }
 };
 
 } // namespace detail
@@ -127,8 +139,9 @@ public:
   template <class U>
     requires(!std::same_as<T, U> && std::convertible_to<U, T>)
   any_receiver(any_receiver<U> from) // NOLINT: meant to convert
-      : source_(std::make_unique<detail::converting_source<T, U>>(
-          std::move(from.source_))) {
+      : source_(
+          std::make_unique<detail::map_source<T, U, detail::convert_to<T>>>(
+            std::move(from.source_), detail::convert_to<T>{})) {
   }
   template <class U>
     requires(!std::same_as<T, U> && std::convertible_to<U, T>)

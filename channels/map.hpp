@@ -22,53 +22,6 @@ namespace levada {
 namespace detail {
 
 template <class U, class T, class F>
-class map_source final : public source<U> {
-public:
-  map_source(std::unique_ptr<source<T>> from, F f)
-      : from_(std::move(from)),
-        f_(std::move(f)) {
-  }
-  void close() noexcept override {
-    from_->close();
-  }
-  bool is_closed() const noexcept override {
-    return !made_ && from_->is_closed();
-  }
-  bool holds_value() const noexcept override {
-    return made_ || from_->holds_value();
-  }
-
-private:
-  void do_wish(wish_list& list) override {
-    from_->wish(list);
-  }
-  bool do_look(std::uint32_t index) override {
-    return from_->look(index);
-  }
-  std::optional<receive_result<U>> do_take() override {
-    if (made_)
-      return receive_result<U>{std::in_place,
-                               *std::exchange(made_, std::nullopt)};
-    auto got = from_->take();
-    if (!got)
-      return std::nullopt;
-    if (!*got)
-      return receive_result<U>{errc_of(*got)};
-    return receive_result<U>{std::in_place, std::invoke(f_, **std::move(got))};
-  }
-  U* do_peek() override {
-    if (!made_ && from_->holds_value())
-      if (auto got = from_->take())
-        made_.emplace(std::invoke(f_, **std::move(got)));
-    return made_ ? &*made_ : nullptr;
-  }
-
-  std::unique_ptr<source<T>> from_;
-  F f_;
-  std::optional<U> made_;
-};
-
-template <class U, class T, class F>
 class filter_map_source final : public source<U> {
 public:
   filter_map_source(std::unique_ptr<source<T>> from, F f)
