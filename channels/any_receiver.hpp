@@ -19,14 +19,11 @@
 #include <functional>
 #include <memory>
 
-#include <levada/channels/round.hpp>
+#include <levada/channels/rounds/round.hpp>
+#include <levada/channels/select/in_rounds.hpp>
 #include <levada/runtime/task.hpp>
 
 namespace levada {
-
-template <class T>
-class any_receiver;
-
 namespace detail {
 
 /// What can be made into an any_receiver, and of what.
@@ -40,16 +37,10 @@ template <class T>
 struct source_traits<channel<T>> {
   using value_type = T;
 };
-template <class T>
-void as_any_receiver(const any_receiver<T>&);
-template <class R>
-concept is_any_receiver = requires(const R& one) { as_any_receiver(one); };
 template <is_any_receiver R>
 struct source_traits<R> {
   using value_type = typename R::value_type;
 };
-
-struct source_access;
 
 /// f(item) for each item; f runs when the value is taken.
 template <class U, class T, class F>
@@ -126,9 +117,8 @@ class any_receiver {
 public:
   using value_type = T;
 
-  /// Never ready, like a nil handle.
-  any_receiver() : any_receiver(receiver<T>{}) {
-  }
+  /// Never ready, like a nil handle; so is one that was moved from.
+  any_receiver() = default;
 
   any_receiver(receiver<T> from) // NOLINT: meant to convert
       : source_(std::make_unique<detail::channel_source<T>>(std::move(from))) {
@@ -141,7 +131,8 @@ public:
   any_receiver(any_receiver<U> from) // NOLINT: meant to convert
       : source_(
           std::make_unique<detail::map_source<T, U, detail::convert_to<T>>>(
-            std::move(from.source_), detail::convert_to<T>{})) {
+            detail::source_access::take(std::move(from)),
+            detail::convert_to<T>{})) {
   }
   template <class U>
     requires(!std::same_as<T, U> && std::convertible_to<U, T>)
@@ -154,7 +145,7 @@ public:
   /// → receive_result<T>; given up when `stop` is requested.
   task<receive_result<T>> receive(std::stop_token stop = {},
                                   here line = here::current()) {
-    return receive_task<receive_result<T>>(source_.get(),
+    return receive_task<receive_result<T>>(&made_source(),
                                            {.stop = std::move(stop)}, line);
   }
 
@@ -171,13 +162,13 @@ public:
                                               std::stop_token stop = {},
                                               here line = here::current()) {
     return receive_task<timed_receive_result<T>>(
-      source_.get(), {.deadline = deadline, .stop = std::move(stop)}, line);
+      &made_source(), {.deadline = deadline, .stop = std::move(stop)}, line);
   }
 
   /// Waits until consume() would have something; false: closed (or the wait was
   /// given up). What it found stays in this handle.
   task<bool> ready(std::stop_token stop = {}, here line = here::current()) {
-    return ready_task(source_.get(), {.stop = std::move(stop)}, line);
+    return ready_task(&made_source(), {.stop = std::move(stop)}, line);
   }
 
   // -- never waiting ----------------------------------------------------------
@@ -214,11 +205,11 @@ public:
   // -- closing ----------------------------------------------------------------
 
   /// Receives nothing any more: detaches the receivers behind it.
-  void close() noexcept {
-    source_->close();
+  void close() {
+    made_source().close();
   }
-  bool is_closed() const noexcept {
-    return source_->is_closed();
+  bool is_closed() const {
+    return made_source().is_closed();
   }
 
 protected:
@@ -228,9 +219,6 @@ protected:
 
 private:
   friend struct detail::source_access;
-  template <class>
-  friend class any_receiver;
-
   template <class Result>
   static Result to(receive_result<T> got) {
     if (!got)
@@ -259,34 +247,25 @@ private:
   template <class Result>
   Result receive_here(const detail::source_limits& limits) {
     for (;;) {
-      const errc why = detail::block_for_source(*source_, limits);
+      const errc why = detail::block_for_source(made_source(), limits);
       if (why != errc{})
         return Result{why};
-      if (auto got = source_->take())
+      if (auto got = made_source().take())
         return to<Result>(*std::move(got));
     }
   }
 
-  std::unique_ptr<detail::source<T>> source_;
+  detail::source<T>& made_source() const {
+    if (!source_)
+      source_ = std::make_unique<detail::channel_source<T>>(receiver<T>{});
+    return *source_;
+  }
+
+  /// Null: a nil channel's, not made yet.
+  mutable std::unique_ptr<detail::source<T>> source_;
 };
 
 namespace detail {
-
-/// Lets the combinators take a receiver apart and make another one.
-struct source_access {
-  template <class T>
-  static std::unique_ptr<source<T>> take(any_receiver<T> from) noexcept {
-    return std::move(from.source_);
-  }
-  template <class T>
-  static any_receiver<T> make(std::unique_ptr<source<T>> from) noexcept {
-    return any_receiver<T>{std::move(from)};
-  }
-  template <class T>
-  static source<T>& get(const any_receiver<T>& from) noexcept {
-    return *from.source_;
-  }
-};
 
 /// Any receiver as a source.
 template <receivable R>

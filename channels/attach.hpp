@@ -18,7 +18,7 @@
 #include <utility>
 
 #include <levada/channels/channel.hpp>
-#include <levada/channels/owned_ends.hpp>
+#include <levada/channels/owned/ends.hpp>
 
 namespace levada {
 namespace detail {

@@ -28,9 +28,9 @@
 // or the last sender goes.
 #pragma once
 
-#include <levada/channels/broadcast_cases.hpp>
-#include <levada/channels/broadcast_receiver.hpp>
-#include <levada/channels/broadcast_sender.hpp>
+#include <levada/channels/broadcast/cases.hpp>
+#include <levada/channels/broadcast/receiver.hpp>
+#include <levada/channels/broadcast/sender.hpp>
 #include <levada/runtime/runtime.hpp>
 
 namespace levada {

@@ -36,7 +36,7 @@
 #include <string>
 #include <vector>
 
-#include <levada/channels/select_cases.hpp>
+#include <levada/channels/select/cases.hpp>
 
 namespace levada {
 

@@ -20,7 +20,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include <levada/channels/group_keeper.hpp>
+#include <levada/channels/rounds/group_keeper.hpp>
 
 namespace levada {
 namespace detail {

@@ -5,7 +5,7 @@
 #include <functional>
 
 #include <levada/channels/channel.hpp>
-#include <levada/channels/owned_ends.hpp>
+#include <levada/channels/owned/ends.hpp>
 
 namespace levada::detail {
 

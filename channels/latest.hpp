@@ -29,7 +29,7 @@
 #include <type_traits>
 #include <utility>
 
-#include <levada/channels/latest_receiver.hpp>
+#include <levada/channels/latest/receiver.hpp>
 
 namespace levada {
 

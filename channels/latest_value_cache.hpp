@@ -23,7 +23,7 @@
 #include <string>
 #include <utility>
 
-#include <levada/channels/feeding.hpp>
+#include <levada/channels/rounds/feeding.hpp>
 
 namespace levada {
 namespace detail {

@@ -7,7 +7,7 @@
 
 #include <levada/actors/channel_failure.hpp>
 #include <levada/channels/handle.hpp>
-#include <levada/channels/thread_wait.hpp>
+#include <levada/channels/waiting/thread_wait.hpp>
 #include <levada/runtime/task.hpp>
 
 namespace levada {

@@ -31,7 +31,7 @@
 #include <memory>
 #include <string>
 
-#include <levada/channels/owned_ends.hpp>
+#include <levada/channels/owned/select.hpp>
 
 namespace levada {
 

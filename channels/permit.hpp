@@ -2,7 +2,7 @@
 #pragma once
 
 #include <levada/channels/handle.hpp>
-#include <levada/channels/wait.hpp>
+#include <levada/channels/waiting/wait.hpp>
 
 namespace levada {
 

@@ -18,9 +18,9 @@
 #include <levada/channels/blocking_range.hpp>
 #include <levada/channels/handle.hpp>
 #include <levada/channels/many.hpp>
-#include <levada/channels/notice.hpp>
 #include <levada/channels/result.hpp>
-#include <levada/channels/thread_wait.hpp>
+#include <levada/channels/waiting/notice.hpp>
+#include <levada/channels/waiting/thread_wait.hpp>
 
 namespace levada {
 

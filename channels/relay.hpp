@@ -34,7 +34,7 @@
 #include <utility>
 #include <vector>
 
-#include <levada/channels/relaying.hpp>
+#include <levada/channels/rounds/relaying.hpp>
 
 namespace levada {
 

@@ -27,8 +27,8 @@
 #include <array>
 #include <tuple>
 
-#include <levada/channels/select_cases.hpp>
-#include <levada/channels/selected.hpp>
+#include <levada/channels/select/cases.hpp>
+#include <levada/channels/select/selected.hpp>
 
 namespace levada {
 namespace detail {
@@ -153,7 +153,7 @@ private:
   bool biased_;
 };
 
-/// How a select over these cases is done; select_in_rounds.hpp knows another way.
+/// How a select over these cases is done; select/in_rounds.hpp knows another way.
 template <class... Cases>
 struct select_kind {
   using type = select_operation<Cases...>;

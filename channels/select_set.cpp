@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include <levada/channels/set_rounds.hpp>
+#include <levada/channels/select/set_rounds.hpp>
 #include <levada/runtime/engine.hpp>
 
 namespace levada::detail {

@@ -35,9 +35,9 @@
 #include <source_location>
 #include <stop_token>
 
-#include <levada/channels/loop_member.hpp>
-#include <levada/channels/set_core.hpp>
-#include <levada/channels/wait.hpp>
+#include <levada/channels/select/loop_member.hpp>
+#include <levada/channels/select/set_core.hpp>
+#include <levada/channels/waiting/wait.hpp>
 #include <levada/runtime/task.hpp>
 
 namespace levada {

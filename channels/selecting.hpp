@@ -34,7 +34,7 @@
 #include <type_traits>
 #include <utility>
 
-#include <levada/channels/loop_member.hpp>
+#include <levada/channels/select/loop_member.hpp>
 
 namespace levada {
 

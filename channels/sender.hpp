@@ -17,11 +17,11 @@
 
 #include <levada/channels/handle.hpp>
 #include <levada/channels/many.hpp>
-#include <levada/channels/notice.hpp>
 #include <levada/channels/permit.hpp>
-#include <levada/channels/receipt_step.hpp>
 #include <levada/channels/result.hpp>
-#include <levada/channels/thread_wait.hpp>
+#include <levada/channels/waiting/notice.hpp>
+#include <levada/channels/waiting/receipt_step.hpp>
+#include <levada/channels/waiting/thread_wait.hpp>
 
 namespace levada {
 

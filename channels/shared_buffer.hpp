@@ -23,7 +23,7 @@
 #include <utility>
 #include <vector>
 
-#include <levada/channels/cell.hpp>
+#include <levada/channels/waiting/cell.hpp>
 #include <levada/runtime/error.hpp>
 
 namespace levada {

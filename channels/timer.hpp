@@ -20,9 +20,9 @@
 #include <mutex>
 #include <optional>
 
+#include <levada/channels/any_receiver.hpp>
 #include <levada/channels/event.hpp>
 #include <levada/channels/missed_tick.hpp>
-#include <levada/channels/select_in_rounds.hpp>
 
 namespace levada {
 namespace detail {

@@ -6,7 +6,6 @@
 #include <stop_token>
 
 #include <levada/channels/filter.hpp>
-#include <levada/channels/select_in_rounds.hpp>
 #include <levada/runtime/scope.hpp>
 
 #include "support.hpp"
@@ -183,6 +182,22 @@ TEST_CASE(
   CHECK_FALSE(second.done());
   CHECK(*rx.try_receive() == 2);
   CHECK(second.blocking_join());
+}
+
+TEST_CASE("a moved-from any_receiver is nil, and so are its maps (G-12)") {
+  levada::runtime rt;
+  auto [tx, rx] = levada::make_channel<int>(rt, {.capacity = 1});
+  any_receiver<int> from = rx;
+  any_receiver<int> to = std::move(from);
+  REQUIRE(tx.try_send(1));
+
+  REQUIRE(from.try_receive().error() == errc::empty); // NOLINT: moved from
+  REQUIRE(from.blocking_receive_for(1ms).error() == errc::timed_out);
+  REQUIRE_FALSE(from.is_closed());
+  any_receiver<long> mapped = std::move(from);
+  REQUIRE(mapped.try_receive().error() == errc::empty);
+  from.close();
+  REQUIRE(to.try_receive().value() == 1);
 }
 
 TEST_CASE("closing an any_receiver detaches what is behind it (F-35)") {

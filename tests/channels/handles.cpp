@@ -1,9 +1,9 @@
 // Handles: nil, counted, weak, directional, and values like any other.
 #include <stdexcept>
 
+#include <levada/channels/any_receiver.hpp>
 #include <levada/channels/map.hpp>
 #include <levada/channels/merge.hpp>
-#include <levada/channels/select_in_rounds.hpp>
 #include <levada/channels/select_set.hpp>
 #include <levada/channels/timer.hpp>
 #include <levada/runtime/scope.hpp>

@@ -3,10 +3,10 @@
 
 #include <atomic>
 
+#include <levada/channels/any_receiver.hpp>
 #include <levada/channels/filter.hpp>
 #include <levada/channels/map.hpp>
 #include <levada/channels/select.hpp>
-#include <levada/channels/select_in_rounds.hpp>
 
 #include "support.hpp"
 

@@ -4,7 +4,7 @@
 
 #include <optional>
 
-#include <levada/channels/owned_select.hpp>
+#include <levada/channels/owned.hpp>
 
 using namespace levada_tests;
 

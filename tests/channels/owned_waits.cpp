@@ -2,7 +2,7 @@
 // receipts, time limits, and select.
 #include "owned_support.hpp"
 
-#include <levada/channels/owned_select.hpp>
+#include <levada/channels/owned.hpp>
 
 using namespace levada_tests;
 

@@ -286,7 +286,9 @@ TEST_CASE(
                          std::stop_token token) -> task<std::vector<int>> {
     std::vector<int> counts(3);
     for (int i = 0; i < 6000; ++i) {
-      co_await out.send(i);
+      const auto sent = co_await out.send(i);
+      if (!sent)
+        co_return std::vector<int>{};
       auto chosen = co_await levada::select(in, levada::after(0s), token);
       ++counts[chosen.index()];
     }

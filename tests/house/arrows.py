@@ -2,8 +2,10 @@
 """Hold the tree to the house: usage: arrows.py PROJECT_ROOT
 
 Arrows point down only: each folder below may include the library headers of the
-folders named for it and no others. Beside that: headers have `#pragma once` and
-stay short, the library uses no quoted includes, folders stay small.
+folders named for it and no others. The headers right in a folder are for its users,
+those in a room of it for the folder alone: examples and benchmarks may
+include the former only. Beside that: headers have `#pragma once` and stay short,
+the library uses no quoted includes, folders stay small.
 
 A violation ends with status 1; a crowded folder is only reported.
 """
@@ -23,6 +25,7 @@ ARROWS = {
     "tests": None,
     "bench": None,
 }
+VISITORS = ("levada", "examples", "bench")
 ROOMS = ("runtime", "actors", "channels")
 UMBRELLA = "levada.hpp"
 NEUTRAL = "version.hpp"  # generated, includes nothing
@@ -42,8 +45,12 @@ def check_include(room, quote, target):
         if room in ROOMS:
             return f'write #include <levada/...>, not #include "{target}"'
         return None
+    if not target.startswith("levada/"):
+        return None
     allowed = ARROWS[room]
-    if allowed is None or not target.startswith("levada/"):
+    if room in VISITORS and target.count("/") > 2:
+        return f"{target} is inside a folder: include one of its fronts"
+    if allowed is None:
         return None
     what = target.split("/")[1]
     if what == UMBRELLA:

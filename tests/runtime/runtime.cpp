@@ -416,7 +416,8 @@ TEST_CASE("tasks run in a borrowed actor system, whatever its policy") {
                                        : caf::atom("stealing"));
       config.set("scheduler.max-threads", workers);
       caf::actor_system system{config};
-      const std::string kind = typeid(system.scheduler()).name();
+      auto& scheduler = system.scheduler();
+      const std::string kind = typeid(scheduler).name();
       REQUIRE(kind.find(policy) != std::string::npos);
 
       std::atomic<int> actor_rounds{0};
