@@ -530,6 +530,11 @@ void rethrow_failure(task_block& block) {
 std::string function_name(std::source_location place) {
   // "levada::task<int> app::consume(levada::receiver<int>)" → "app::consume"
   std::string name = place.function_name();
+  // As g++ calls it; clang's parenthesis would look like that of the parameters.
+  constexpr std::string_view clangs = "(anonymous namespace)";
+  for (auto at = name.find(clangs); at != std::string::npos;
+       at = name.find(clangs, at))
+    name.replace(at, clangs.size(), "{anonymous}");
   name.resize(std::min(name.size(), name.find('(')));
   if (const auto space = name.rfind(' '); space != std::string::npos)
     name.erase(0, space + 1);
