@@ -13,8 +13,9 @@
 
 #include <levada/actors/registry.hpp>
 #include <levada/runtime/engine.hpp>
+#include <levada/runtime/sanitizer.hpp>
 
-#if defined(__SANITIZE_THREAD__) && !defined(LEVADA_CAF_INSTRUMENTED)
+#if defined(LEVADA_THREAD_SANITIZER) && !defined(LEVADA_CAF_INSTRUMENTED)
 extern "C" void __tsan_acquire(void*);
 extern "C" void __tsan_release(void*);
 #endif
@@ -26,7 +27,7 @@ namespace {
 // The reference count is in libcaf, which ThreadSanitizer cannot see into unless
 // that is instrumented too: it is told that the last release comes after all
 // others.
-#if defined(__SANITIZE_THREAD__) && !defined(LEVADA_CAF_INSTRUMENTED)
+#if defined(LEVADA_THREAD_SANITIZER) && !defined(LEVADA_CAF_INSTRUMENTED)
 void released_here(void* object) noexcept {
   __tsan_release(object);
 }

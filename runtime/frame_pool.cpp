@@ -10,20 +10,15 @@
 #include <new>
 #include <utility>
 
+#include <levada/runtime/sanitizer.hpp>
 #include <levada/runtime/task_frame.hpp>
 
 namespace levada::detail {
 
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(LEVADA_ADDRESS_SANITIZER) || defined(LEVADA_THREAD_SANITIZER)
 constexpr bool pooled = false;
-#elif defined(__has_feature)
-#  if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-constexpr bool pooled = false;
-#  else
-constexpr bool pooled = true;
-#  endif
 #else
 constexpr bool pooled = true;
 #endif
