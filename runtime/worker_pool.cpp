@@ -15,9 +15,9 @@ constexpr std::uint32_t ahead = 2;
 /// The beginning of what a job runs on: a task's frame, mostly. (An old slot's
 /// content, or none, does no harm: fetching never faults.)
 void fetch_ahead(job coming) noexcept {
-  const auto* const begin = reinterpret_cast<const char*>(coming);
-  for (int line = 0; line < 4; ++line)
-    __builtin_prefetch(begin + line * 64, 1);
+  // (an address, not a pointer: there may be nothing to point into)
+  for (std::uintptr_t line = 0; line < 4; ++line)
+    __builtin_prefetch(reinterpret_cast<const void*>(coming + line * 64), 1);
 }
 
 std::uint32_t next_random(std::uint32_t& state) noexcept {
