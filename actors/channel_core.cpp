@@ -113,10 +113,6 @@ channel_extras& channel_core::extras() {
   return *present;
 }
 
-channel_extras* channel_core::rare() const noexcept {
-  return extras_.load(std::memory_order_acquire);
-}
-
 const char* channel_core::name() const noexcept {
   const auto* present = rare();
   return present == nullptr ? "" : present->name.c_str();

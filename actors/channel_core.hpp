@@ -233,7 +233,9 @@ public:
   /// bad_alloc.
   channel_extras& extras();
   /// The same, or null.
-  channel_extras* rare() const noexcept;
+  channel_extras* rare() const noexcept {
+    return extras_.load(std::memory_order_acquire);
+  }
 
   dead_letter_sink* sink() const noexcept;
   /// Who owns what is sent here, or null: see owner_table.hpp.

@@ -10,7 +10,7 @@ namespace levada::detail {
 
 namespace {
 
-constexpr std::size_t most_seats = biased_lock::never - 1;
+constexpr std::size_t most_seats = UINT8_MAX;
 
 /// Number n stands at n; there is none with number 0.
 constinit std::array<bias_seat, most_seats + 1> seats;
@@ -77,11 +77,10 @@ bias_seat& this_seat() noexcept {
 }
 
 void biased_lock::lock_unbiased(bias_seat& seat) noexcept {
-  seat.holding.store(nullptr, std::memory_order_release);
   lock();
   const auto number = seat.number();
   const auto bias = bias_.load(std::memory_order_relaxed);
-  if (number == 0 || bias >= never)
+  if (number == 0)
     return;
   if (bias != number) {
     bias_.store(number, std::memory_order_relaxed);
@@ -98,31 +97,32 @@ void biased_lock::lock_unbiased(bias_seat& seat) noexcept {
 void biased_lock::end_bias() noexcept {
   const auto token = bias_.load(std::memory_order_relaxed);
   auto& seat = seats[token & UINT8_MAX];
+  streak_ = 0;
   if (&seat == mine) {
-    // Nobody else enters without `locked_`, so the bias may stay.
-    if (seat.token.load(std::memory_order_relaxed) == token)
-      return;
-  } else {
+    // Nobody else enters without `locked_`, so a bias may stay.
+    if (seat.token.load(std::memory_order_relaxed) != token)
+      bias_.store(0, std::memory_order_relaxed);
+    return;
+  }
+  {
     spin_guard guard{seat.ending};
     if (seat.token.load(std::memory_order_relaxed) == token) {
       seat.token.store(next_epoch(token), std::memory_order_relaxed);
       process_barrier();
-      // acquire: pairs with the releases in lock(seat) and unlock(seat)
-      const auto* const inside = seat.holding.load(std::memory_order_acquire);
-      for (int i = 1; inside != nullptr
-                      && seat.holding.load(std::memory_order_acquire) == inside;
-           ++i) {
-        if (i % 64 == 0)
-          sched_yield(); // the worker may have been preempted
-        else
-          pause_cpu();
-      }
     }
     // Under `ending`: else the tokens might come round to this one before.
     bias_.store(0, std::memory_order_relaxed);
   }
-  bias_.store(0, std::memory_order_relaxed);
-  streak_ = 0;
+  // acquire: pairs with the releases in enter() and leave()
+  const auto is_here = [this](const entry& where) {
+    return where.load(std::memory_order_acquire) == this;
+  };
+  for (int i = 1; is_here(seat.outer) || is_here(seat.inner); ++i) {
+    if (i % 64 == 0)
+      sched_yield(); // the worker may have been preempted
+    else
+      pause_cpu();
+  }
 }
 
 } // namespace levada::detail

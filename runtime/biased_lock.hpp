@@ -8,22 +8,21 @@
 // Invariants
 //  - `locked_` is held by at most one thread. Whoever holds it is inside, once no
 //    other thread's bias is left; only they change `bias_` and `streak_`.
-//  - A worker enters without `locked_` by writing `holding`, then finding the
-//    lock's bias equal to its seat's token. It leaves by clearing `holding`.
+//  - A worker enters without `locked_` by writing the lock into its seat (as
+//    `outer`, or as `inner` while it is inside another), then finding the lock's
+//    bias equal to the seat's token. It leaves by clearing what it wrote.
 //  - Whoever ends a bias holds `locked_`, changes the seat's token, calls
-//    process_barrier(), and waits until `holding` is null or another than it was.
-//    If the barrier finds the worker before its look at the token, the worker does
-//    not enter; if after, its `holding` is seen here. (No memory order would do in
-//    the place of the barrier: one side has no fence.)
+//    process_barrier(), and waits until the seat does not name the lock. If the
+//    barrier finds the worker before its look at the token, the worker does not
+//    enter; if after, its entry in the seat is seen here. (No memory order would do
+//    in the place of the barrier: one side has no fence.)
 //  - A token is the seat's number and an epoch. Changing it ends all biases of that
 //    worker at once, so that many channels that change hands cost one barrier. A
 //    lock with an old token is biased to nobody, once the seat's `ending` was
-//    taken: then whoever changed the token has finished waiting.
+//    taken (then the barrier is behind) and the seat does not name the lock.
+//  - One waits for a worker only while it is inside the very lock one wants: locks
+//    that are always nested in one order deadlock no more than other locks.
 //  - Without a process barrier there are no seats, hence no biases.
-//
-// While a worker is inside by its bias it takes no other biased lock: whoever ends
-// its biases waits for it, and may hold that other one. A lock under which others
-// are taken says so with never_bias().
 #pragma once
 
 #include <atomic>
@@ -41,7 +40,9 @@ class biased_lock;
 /// never destroyed: a lock may remember a worker that is gone.
 struct alignas(64) bias_seat {
   /// The lock the thread is inside, or about to look at.
-  std::atomic<const biased_lock*> holding{nullptr};
+  std::atomic<const biased_lock*> outer{nullptr};
+  /// The same for one that it takes while it is inside another.
+  std::atomic<const biased_lock*> inner{nullptr};
   /// Bits 0…7: the number, 0 for none. Bits 8…15: the epoch, never 0.
   std::atomic<std::uint16_t> token{std::uint16_t{1} << 8};
   /// The token when the owner last thought of granting. Owner only.
@@ -71,25 +72,19 @@ public:
   static constexpr std::uint32_t refusals_after_end = 2048;
 
   /// For a thread that knows its seat.
-  void lock(bias_seat& seat) noexcept {
-    // release: whoever reads it sees what was done under the lock held before
-    seat.holding.store(this, std::memory_order_release);
-    compiler_barrier();
-    // relaxed: the owner wrote this bias itself; the process barrier orders the
-    // rest
-    if (bias_.load(std::memory_order_relaxed)
-        == seat.token.load(std::memory_order_relaxed)) [[likely]]
-      return;
-    lock_unbiased(seat);
+  [[gnu::always_inline]] void lock(bias_seat& seat) noexcept {
+    enter(seat, seat.outer);
+  }
+  [[gnu::always_inline]] void unlock(bias_seat& seat) noexcept {
+    leave(seat.outer);
   }
 
-  void unlock(bias_seat& seat) noexcept {
-    // relaxed: only this thread writes it. release: pairs with the acquire in
-    // end_bias()
-    if (seat.holding.load(std::memory_order_relaxed) == this) [[likely]]
-      seat.holding.store(nullptr, std::memory_order_release);
-    else
-      unlock();
+  /// The same inside another lock, one level deep.
+  void lock_inside(bias_seat& seat) noexcept {
+    enter(seat, seat.inner);
+  }
+  void unlock_inside(bias_seat& seat) noexcept {
+    leave(seat.inner);
   }
 
   /// For everybody.
@@ -103,15 +98,31 @@ public:
     locked_.unlock();
   }
 
-  /// Before anybody else knows the lock: other locks will be taken inside.
-  void never_bias() noexcept {
-    bias_.store(never, std::memory_order_relaxed);
+private:
+  using entry = std::atomic<const biased_lock*>;
+
+  [[gnu::always_inline]] void enter(bias_seat& seat, entry& mine) noexcept {
+    // release: whoever reads it sees what was done under the lock held before
+    mine.store(this, std::memory_order_release);
+    compiler_barrier();
+    // relaxed: the owner wrote this bias itself; the process barrier orders the
+    // rest
+    if (bias_.load(std::memory_order_relaxed)
+        == seat.token.load(std::memory_order_relaxed)) [[likely]]
+      return;
+    mine.store(nullptr, std::memory_order_release);
+    lock_unbiased(seat);
   }
 
-  /// What never_bias() leaves in place of a seat's number.
-  static constexpr std::uint16_t never = UINT8_MAX;
+  [[gnu::always_inline]] void leave(entry& mine) noexcept {
+    // relaxed: only this thread writes it. release: pairs with the acquire in
+    // end_bias()
+    if (mine.load(std::memory_order_relaxed) == this) [[likely]]
+      mine.store(nullptr, std::memory_order_release);
+    else
+      unlock();
+  }
 
-private:
   LEVADA_API void lock_unbiased(bias_seat& seat) noexcept;
   LEVADA_API void end_bias() noexcept;
 
@@ -122,8 +133,8 @@ private:
   std::atomic<std::uint16_t> bias_{0};
 };
 
-/// Locks for one scope, by the seat of this thread: pays where tasks come often,
-/// and may not be nested.
+/// Locks for one scope, by the seat of this thread: pays where tasks come often.
+/// Not inside another lock.
 class seat_guard {
 public:
   explicit seat_guard(biased_lock& lock) noexcept
@@ -136,6 +147,25 @@ public:
   }
   seat_guard(const seat_guard&) = delete;
   seat_guard& operator=(const seat_guard&) = delete;
+
+private:
+  biased_lock& lock_;
+  bias_seat& seat_;
+};
+
+/// The same inside a lock that was taken by the seat.
+class inner_seat_guard {
+public:
+  inner_seat_guard(biased_lock& lock, bias_seat& seat) noexcept
+      : lock_(lock),
+        seat_(seat) {
+    lock_.lock_inside(seat_);
+  }
+  ~inner_seat_guard() {
+    lock_.unlock_inside(seat_);
+  }
+  inner_seat_guard(const inner_seat_guard&) = delete;
+  inner_seat_guard& operator=(const inner_seat_guard&) = delete;
 
 private:
   biased_lock& lock_;

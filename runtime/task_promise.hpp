@@ -75,8 +75,10 @@ public:
   bool await_ready() const noexcept {
     return inner_.await_ready();
   }
+  // (always: g++ otherwise decides by how many tasks a program has)
   template <class Promise>
-  decltype(auto) await_suspend(std::coroutine_handle<Promise> leaf) const {
+  [[gnu::always_inline]] decltype(auto)
+  await_suspend(std::coroutine_handle<Promise> leaf) const {
     return inner_.await_suspend(leaf);
   }
   decltype(auto) await_resume() const {

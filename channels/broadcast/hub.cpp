@@ -105,7 +105,6 @@ broadcast_hub::broadcast_hub(channel_core& core, engine& where,
       auto_close_(auto_close),
       closing_teller_(*this) {
   closing_.who = &closing_teller_;
-  core.lock.never_bias(); // the subscriptions' locks are taken inside
 }
 
 broadcast_hub::~broadcast_hub() = default;

@@ -77,9 +77,10 @@ public:
     auto served = static_cast<std::uint32_t>(members().size());
     item.add_references(served);
     std::uint32_t assured = UINT32_MAX;
+    auto& seat = this_seat();
     for (const auto& each : members()) {
       auto& channel = *each.core;
-      spin_guard guard{channel.lock};
+      inner_seat_guard guard{channel.lock, seat};
       if (!channel.is_open()) [[unlikely]] {
         item.drop_references(1); // on its way out
         --served;
@@ -97,6 +98,26 @@ public:
     }
     assured_ = assured;
     keep(from, served != 0);
+  }
+
+  /// The everyday case, under the hub's lock: one receiver, which has room and
+  /// does not wait. False: see publish().
+  bool publish_quickly(broadcast_node<T>& from) noexcept {
+    if (members().size() != 1 || assured_ == 0 || hook_)
+      return false;
+    auto& channel = *members().front().core;
+    {
+      inner_seat_guard guard{channel.lock, this_seat()};
+      if (!can_store_quickly(channel))
+        return false;
+      from.item.add_references(1);
+      from.item.copy_counted(channel.slot(channel.count, mover::size()));
+      ++channel.count;
+      ++channel.sent;
+    }
+    --assured_; // (or so many that it does not matter)
+    keep(from, true);
+    return true;
   }
 
   void clean_up() noexcept override {
@@ -225,8 +246,14 @@ public:
         channel(channel) {
   }
 
-  static bool settle_quickly() noexcept {
-    return false;
+  bool settle_quickly() noexcept {
+    auto* hub = typed_hub<T>::of(*channel);
+    if (hub == nullptr || !channel->is_open() || !channel->senders.empty()
+        || !hub->publish_quickly(*this))
+      return false;
+    ++channel->sent;
+    this->result = outcome::done;
+    return true;
   }
   static waiter* settle_with_partner() noexcept {
     return nullptr;

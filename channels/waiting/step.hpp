@@ -30,7 +30,7 @@ public:
   }
 
   /// Under the lock: the everyday case, which wakes nobody.
-  bool settle_quickly() noexcept {
+  [[gnu::always_inline]] bool settle_quickly() noexcept {
     if (!can_take_quickly(*channel))
       return false;
     take_quickly(*channel, item_.storage(), typed_mover<cell<T>>{});
@@ -153,7 +153,7 @@ public:
       : sending_step<T, value_node>(channel, std::forward<Args>(args)...) {
   }
 
-  bool settle_quickly() noexcept {
+  [[gnu::always_inline]] bool settle_quickly() noexcept {
     if (!can_store_quickly(*this->channel))
       return false;
     store_quickly(*this->channel, this->slot, typed_mover<cell<T>>{});

@@ -80,7 +80,8 @@ protected:
   /// One go under the lock. `park`: enlist when there is nothing to settle.
   /// `Limited`: a limit may have ended the wait already.
   template <bool Limited>
-  attempt go(std::coroutine_handle<> leaf, task_frame& root, bool park) {
+  [[gnu::always_inline]] attempt go(std::coroutine_handle<> leaf,
+                                    task_frame& root, bool park) {
     auto& channel = *step_.channel;
     auto& seat = root.seat();
     channel.lock.lock(seat);
@@ -177,7 +178,8 @@ public:
   using base::base;
 
   template <class Promise>
-  bool await_suspend(std::coroutine_handle<Promise> leaf) {
+  [[gnu::always_inline]] bool
+  await_suspend(std::coroutine_handle<Promise> leaf) {
     auto& root = leaf.promise().root();
     if (this->template go<false>(leaf, root, true) == base::attempt::parked)
       return true;

@@ -26,7 +26,7 @@ void pass(biased_lock& lock, bias_seat& seat, std::uint32_t times) {
 /// Whether this thread enters `lock` by its bias.
 bool enters_by_bias(biased_lock& lock, bias_seat& seat) {
   lock.lock(seat);
-  const bool result = seat.holding.load() == &lock;
+  const bool result = seat.outer.load() == &lock;
   lock.unlock(seat);
   return result;
 }
@@ -145,7 +145,7 @@ TEST_CASE("biased or not, one thread at a time is inside", "[stress]") {
         for (std::uint32_t i = 0; i < length; ++i) {
           place.lock.lock(seat);
           touch(place);
-          biased += seat.holding.load(std::memory_order_relaxed) == &place.lock
+          biased += seat.outer.load(std::memory_order_relaxed) == &place.lock
                       ? 1
                       : 0;
           place.lock.unlock(seat);
@@ -176,44 +176,88 @@ TEST_CASE("biased or not, one thread at a time is inside", "[stress]") {
   CHECK((by_bias.load() != 0) == has_process_barrier());
 }
 
-TEST_CASE(
-  "a lock that must not be biased never is, and others are taken inside "
-  "it") {
-  // Inside a biased one this hangs: each thread ends the other's bias, and waits
-  // for it to leave while it holds what the other one wants.
+TEST_CASE("who wants a lock does not wait for who is inside another") {
+  // The owner of both biases is inside `outer` and wants `inner`, which the
+  // other holds while it ends the bias.
   biased_lock outer;
-  outer.never_bias();
   biased_lock inner;
-  std::atomic<bool> biased{false};
-  long count = 0;
-  const auto nest = [&] {
+  std::atomic<bool> is_outside{false};
+  std::atomic<bool> has_inner{false};
+  bool was_biased = false;
+  std::thread owner{[&] {
     auto& seat = take_seat();
-    for (int i = 0; i < 20'000; ++i) {
+    pass(outer, seat, many);
+    pass(inner, seat, many);
+    outer.lock(seat);
+    was_biased = seat.outer.load() == &outer;
+    is_outside = true;
+    is_outside.notify_one();
+    has_inner.wait(false);
+    inner.lock_inside(seat);
+    inner.unlock_inside(seat);
+    outer.unlock(seat);
+  }};
+  is_outside.wait(false);
+  inner.lock(); // comes back, although the owner is inside `outer`
+  has_inner = true;
+  has_inner.notify_one();
+  inner.unlock();
+  outer.lock();
+  outer.unlock();
+  owner.join();
+  CHECK(was_biased == has_process_barrier());
+}
+
+TEST_CASE("one thread at a time is inside, also one lock inside another",
+          "[stress]") {
+  biased_lock outer;
+  biased_lock inner;
+  std::atomic<long> by_bias{0};
+  long count = 0;
+  long outer_count = 0;
+  constexpr long visits = 200'000;
+  const auto nest = [&](bool plainly) {
+    auto& seat = take_seat();
+    long biased = 0;
+    for (long i = 0; i < visits; ++i) {
       outer.lock(seat);
-      if (seat.holding.load() == &outer)
-        biased = true;
-      inner.lock();
-      ++count;
-      inner.unlock();
+      ++outer_count;
+      // (in long stretches, so that biases are granted)
+      if (plainly && i / 10'000 % 2 == 0) {
+        inner.lock();
+        ++count;
+        inner.unlock();
+      } else {
+        inner.lock_inside(seat);
+        ++count;
+        biased += seat.inner.load(std::memory_order_relaxed) == &inner ? 1 : 0;
+        inner.unlock_inside(seat);
+      }
       outer.unlock(seat);
     }
+    by_bias += biased;
   };
   const auto take_inner = [&] {
     auto& seat = take_seat();
-    for (int i = 0; i < 20'000; ++i) {
+    for (long i = 0; i < visits / 100; ++i) {
       inner.lock(seat);
       ++count;
       inner.unlock(seat);
+      if (i % 100 == 0) // let the others have it alone for a while
+        std::this_thread::yield();
     }
   };
+  std::thread alone{nest, false};
+  alone.join(); // until here nobody else: all but the first are by bias
+  CHECK((by_bias > visits / 2) == has_process_barrier());
   {
-    std::thread first{nest};
+    std::thread first{nest, false};
     std::thread second{take_inner};
-    std::thread third{nest};
+    std::thread third{nest, true};
     first.join();
     second.join();
     third.join();
   }
-  CHECK_FALSE(biased);
-  CHECK(count == 60'000);
+  CHECK(outer_count == 3 * visits);
+  CHECK(count == 3 * visits + visits / 100);
 }
