@@ -4,6 +4,7 @@
 //   auto slow = tx.subscribe({.name = "log", .capacity = 1000});
 //   while (auto got = co_await rx.receive())
 //     use(*got, got.lagged());        // how many were lost just before this one
+//   co_await levada::select(levada::sending(tx, item), rx);
 //
 // Characteristics
 //   who receives       every receiver, from when it subscribed on
@@ -30,7 +31,7 @@
 
 #include <levada/channels/broadcast/cases.hpp>
 #include <levada/channels/broadcast/receiver.hpp>
-#include <levada/channels/broadcast/sender.hpp>
+#include <levada/channels/broadcast/sending.hpp>
 #include <levada/runtime/runtime.hpp>
 
 namespace levada {

@@ -285,10 +285,13 @@ void broadcast_hub::room_at(subscription& where) noexcept {
 
 void broadcast_hub::pump(wake_list& wakes) noexcept {
   while (auto* sender = core.senders.front()) {
-    if (!has_room_everywhere())
+    if (turn_is_out_ || !has_room_everywhere())
       return;
     core.senders.remove(*sender);
-    publish_parked(*sender, wakes);
+    if (sender->kind == node_kind::notice)
+      give_turn(*sender);
+    else
+      publish_parked(*sender, wakes);
     sender->result = outcome::done;
     wakes.add(*sender->who);
   }

@@ -10,6 +10,7 @@
 //    items of all senders in one order.
 //  - A sender waits ⇒ a receiver whose policy is to be waited for is full, and
 //    its `room` node stands in its channel (or its callback is under way).
+//  - A select that sends stands in the line with a broadcast_turn.
 //  - The hub is closed ⇒ nobody enters the list any more, and whoever is in it
 //    is about to be closed.
 //
@@ -30,6 +31,7 @@
 namespace levada::detail {
 
 class broadcast_hub;
+class broadcast_turn;
 class subscription;
 
 /// What is attached to the hub's channel and to each receiver's.
@@ -78,6 +80,10 @@ public:
     return usual_;
   }
 
+  engine& home() const noexcept {
+    return *where_;
+  }
+
   std::size_t receiver_count() noexcept;
   void set_policy(subscription& which, overflow policy) noexcept;
 
@@ -96,6 +102,11 @@ public:
     /// Its policy is to be waited for.
     bool waited_for;
   };
+
+  /// Who comes now has to wait until others have sent.
+  bool has_line() const noexcept {
+    return !core.senders.empty() || turn_is_out_;
+  }
 
   /// True when nobody has to be waited for; else the hub will be told of room.
   bool has_room_everywhere() noexcept {
@@ -123,6 +134,7 @@ protected:
   bool resends_latest_ = false;
 
 private:
+  friend class broadcast_turn;
   friend class subscription;
 
   struct teller : callback_waiter {
@@ -143,6 +155,7 @@ private:
   void room_at(subscription& where) noexcept;
   void close_receivers() noexcept;
   void pump(wake_list& wakes) noexcept;
+  void give_turn(wait_node& place) noexcept;
   void tell_of_change(wake_list& wakes) noexcept;
 
   engine* const where_;
@@ -151,6 +164,8 @@ private:
   std::vector<member> members_;
   /// How many of them are to be waited for.
   std::uint32_t waited_for_ = 0;
+  /// A select that stood first in the line is about to send.
+  bool turn_is_out_ = false;
   teller closing_teller_;
   wait_node closing_{node_kind::notice};
 };

@@ -248,7 +248,7 @@ public:
 
   bool settle_quickly() noexcept {
     auto* hub = typed_hub<T>::of(*channel);
-    if (hub == nullptr || !channel->is_open() || !channel->senders.empty()
+    if (hub == nullptr || !channel->is_open() || hub->has_line()
         || !hub->publish_quickly(*this))
       return false;
     ++channel->sent;
@@ -266,8 +266,7 @@ public:
     }
     auto* hub = typed_hub<T>::of(*channel);
     // (null for nil. Who waits already is not overtaken.)
-    if (hub == nullptr || !channel->senders.empty()
-        || !hub->has_room_everywhere())
+    if (hub == nullptr || hub->has_line() || !hub->has_room_everywhere())
       return false;
     hub->publish(*this, wakes);
     ++channel->sent;
