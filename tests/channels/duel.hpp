@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <thread>
 
@@ -17,20 +18,18 @@ public:
         thread_([this] { serve(); }) {
   }
   ~duel() {
-    asked_ = -1;
+    tell(asked_, -1);
   }
 
   template <class F>
   void run(F&& here) {
     const int round = ++round_;
-    asked_ = round;
-    while (ready_ != round)
-      std::this_thread::yield();
+    tell(asked_, round);
+    ready_.wait(round - 1);
     started_ = round;
     idle(head_start_);
     here();
-    while (done_ != round)
-      std::this_thread::yield();
+    done_.wait(round - 1);
   }
 
   /// Who was first this time.
@@ -45,22 +44,24 @@ private:
       count = count + 1;
   }
 
+  static void tell(std::atomic<int>& whom, int what) {
+    whom = what;
+    whom.notify_one();
+  }
+
   void serve() {
     for (int last = 0;;) {
+      asked_.wait(last);
       const int round = asked_;
       if (round == -1)
         return;
-      if (round == last) {
-        std::this_thread::yield();
-        continue;
-      }
       last = round;
-      ready_ = round;
+      tell(ready_, round);
       while (started_ != round)
         ; // a moment, with the other side at the line, too
       idle(-head_start_);
       other_();
-      done_ = round;
+      tell(done_, round);
     }
   }
 
@@ -73,6 +74,35 @@ private:
   std::atomic<int> started_{0};
   std::atomic<int> done_{0};
   std::jthread thread_;
+};
+
+/// So many rounds of a duel; fewer on a machine that is busy with other things:
+/// there each takes some turns of its scheduler, and the two sides are rarely on
+/// a processor at once.
+class rounds_to_go {
+public:
+  explicit rounds_to_go(int most) : most_(most) {
+  }
+  bool next() {
+    if (done_ == most_ || (done_ >= enough && clock::now() > late_))
+      return false;
+    ++done_;
+    return true;
+  }
+  int done() const {
+    return done_;
+  }
+  bool all_done() const {
+    return done_ == most_;
+  }
+
+private:
+  using clock = std::chrono::steady_clock;
+  static constexpr int enough = 500;
+
+  const int most_;
+  int done_ = 0;
+  const clock::time_point late_ = clock::now() + std::chrono::seconds{10};
 };
 
 } // namespace levada_tests
