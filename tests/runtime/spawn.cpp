@@ -402,9 +402,9 @@ TEST_CASE("actors and tasks share the workers") {
 }
 
 TEST_CASE("an actor that never stops talking does not starve tasks") {
-  runtime rt{{.workers = 1}};
   std::atomic<bool> stop{false};
   std::atomic<int> talks{0};
+  runtime rt{{.workers = 1}};
   rt.system().spawn([&](caf::event_based_actor* self) -> caf::behavior {
     self->send(self, 0);
     return {[self, &stop, &talks](int number) {
