@@ -31,6 +31,10 @@ public:
   virtual ~dead_letter_sink() = default;
   /// Consumes the item in `cell`; the storage is raw afterwards.
   virtual void consume(void* cell, dead_letter_reason why) noexcept = 0;
+  /// The same for an item that was lent in vain.
+  virtual void consume_poison(void* cell, const poison_info&) noexcept {
+    consume(cell, dead_letter_reason::nack_limit);
+  }
 };
 
 /// Looks at items one by one; see channel_core::sweep().

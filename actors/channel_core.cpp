@@ -8,6 +8,7 @@
 #include <levada/actors/channel_actor.hpp>
 #include <levada/actors/channel_extras.hpp>
 #include <levada/actors/channel_info.hpp>
+#include <levada/actors/lease.hpp>
 #include <levada/actors/registry.hpp>
 #include <levada/actors/select_claim.hpp>
 #include <levada/actors/transfer.hpp>
@@ -22,6 +23,13 @@ std::uint32_t steady_milliseconds() noexcept {
   return static_cast<std::uint32_t>(
     duration_cast<milliseconds>(steady_clock::now().time_since_epoch())
       .count());
+}
+
+void forget_receipt(channel_core& channel, receipt_node& node) noexcept {
+  auto& receipts = channel.rare()->receipts;
+  receipts.remove(node);
+  if (receipts.empty())
+    channel.burdens &= static_cast<std::uint8_t>(~burden::receipts);
 }
 
 /// Why items go that a closing drops.
@@ -87,10 +95,12 @@ channel_core::channel_core(const channel_setup& setup, std::uint64_t id,
       home_(home) {
   std::unique_ptr<dead_letter_sink> sink{setup.sink};
   std::unique_ptr<owner_table> owners{setup.owners};
-  if (*setup.name != '\0' || sink != nullptr || owners != nullptr) {
+  if (*setup.name != '\0' || sink != nullptr || owners != nullptr
+      || setup.max_deliveries != 0) {
     extras().name = setup.name;
     extras().sink = std::move(sink);
     extras().owners = std::move(owners);
+    extras().leases.most = setup.max_deliveries;
   }
 }
 
@@ -178,7 +188,7 @@ void channel_core::shrink() noexcept {
 class channel_core::receipt_walk {
 public:
   explicit receipt_walk(channel_core& channel) noexcept {
-    if (!channel.has_receipts)
+    if (!channel.has_receipts())
       return;
     extras_ = channel.rare();
     next_ = extras_->receipts.front();
@@ -219,6 +229,8 @@ void channel_core::drain_into(stray_list& strays, dead_letter_reason why,
   }
   count = 0;
   head = 0;
+  lease_book::all_left(*this);
+  burdens &= static_cast<std::uint8_t>(~burden::overfull);
 }
 
 offered overflow_with(channel_core& channel, void* item, wake_list& wakes,
@@ -242,14 +254,16 @@ void channel_core::drop_buffered(wake_list& wakes, stray_list& strays) {
     strays.add(slot(0, type.size), dead_letter_reason::overflow, sink());
     head = (head + 1) & (slots - 1);
     --count;
-    if (has_receipts)
-      settle_receipt(wakes, outcome::dropped);
+    if (burdens != 0)
+      front_left(wakes, outcome::dropped);
   } else {
     strays.add(slot(count - 1, type.size), dead_letter_reason::overflow,
                sink());
     --count;
     // (its receipt, if any, is the last one)
     drop_last_receipt(wakes);
+    if ((burdens & burden::returned) != 0)
+      lease_book::last_left(*this);
   }
   count_dead_letters(1);
 }
@@ -261,6 +275,7 @@ bool channel_core::claim_slow(wait_node& node, wake_list& wakes) noexcept {
     case node_kind::value:
     case node_kind::permit:
     case node_kind::receipt:
+    case node_kind::lease:
       return true;
     case node_kind::select: {
       auto& mine = static_cast<select_node&>(node);
@@ -361,16 +376,17 @@ void channel_core::put_back(void* item) noexcept {
   --received;
   if (hand_over(*this, item, mover, wakes))
     return;
-  if (count == slots && !try_grow()) {
+  const bool no_memory
+    = (count == slots && !try_grow())
+      || ((burdens & burden::returned) != 0 && !lease_book::put_first(*this));
+  if (no_memory) {
     count_dead_letters(1);
     strays.add(item, dead_letter_reason::abandoned, sink());
     return;
   }
   head = (head - 1) & (slots - 1);
   mover.relocate(slot(0, type.size), item);
-  ++count;
-  if (has_receipts)
-    --rare()->left; // they are counted from the front
+  lease_book::came_back(*this);
 }
 
 void channel_core::release_receivers(wake_list& wakes) noexcept {
@@ -383,6 +399,15 @@ void channel_core::release_receivers(wake_list& wakes) noexcept {
   }
 }
 
+void channel_core::front_left(wake_list& wakes, outcome how) noexcept {
+  if ((burdens & burden::returned) != 0)
+    lease_book::first_left(*this);
+  if (has_receipts())
+    settle_receipt(wakes, how);
+  if (count <= capacity)
+    burdens &= static_cast<std::uint8_t>(~burden::overfull);
+}
+
 void channel_core::settle_receipt(wake_list& wakes, outcome how) noexcept {
   const auto position = rare()->left++;
   auto* node = static_cast<receipt_node*>(rare()->receipts.front());
@@ -392,7 +417,7 @@ void channel_core::settle_receipt(wake_list& wakes, outcome how) noexcept {
 }
 
 void channel_core::drop_last_receipt(wake_list& wakes) noexcept {
-  if (!has_receipts)
+  if (!has_receipts())
     return;
   auto* node = static_cast<receipt_node*>(rare()->receipts.back());
   if (node->position == rare()->left + count)
@@ -401,8 +426,7 @@ void channel_core::drop_last_receipt(wake_list& wakes) noexcept {
 
 void channel_core::end_receipt(receipt_node& node, outcome how,
                                wake_list& wakes) noexcept {
-  rare()->receipts.remove(node);
-  has_receipts = !rare()->receipts.empty();
+  forget_receipt(*this, node);
   node.result = how;
   wakes.add(*node.who);
 }
@@ -432,7 +456,7 @@ void channel_core::store_with_receipt(receipt_node& node) noexcept {
   node.position = rare()->left + count;
   store(*this, node.slot, erased_mover{type});
   rare()->receipts.push_back(node);
-  has_receipts = true;
+  burdens |= burden::receipts;
 }
 
 void channel_core::unsend(receipt_node& node) noexcept {
@@ -446,8 +470,7 @@ void channel_core::unsend(receipt_node& node) noexcept {
   for (auto* later = node.next; later != rare()->receipts.front();
        later = later->next)
     --static_cast<receipt_node*>(later)->position;
-  rare()->receipts.remove(node);
-  has_receipts = !rare()->receipts.empty();
+  forget_receipt(*this, node);
 }
 
 // -- items by owner -----------------------------------------------------------
@@ -576,8 +599,11 @@ close_outcome channel_core::close_locked(const closing& how, stray_list& strays,
     wakes.add(*node->who);
   }
   const bool drops = how.drop_buffered && count != 0;
-  if (how.drop_buffered)
+  if (how.drop_buffered) {
     drain_into(strays, letters_of(how.reason), wakes);
+    burdens &= static_cast<std::uint8_t>(~burden::lent);
+    burdens |= burden::dropping;
+  }
   if (is_drained())
     release_receivers(wakes);
   if (rare() != nullptr) {
@@ -672,6 +698,8 @@ channel_info channel_core::info() {
   if (rare() != nullptr) {
     result.stats.handed_back = rare()->handed_back;
     result.stats.dead_lettered = rare()->dead_lettered;
+    result.stats.leased = rare()->leases.lent;
+    result.stats.received -= rare()->leases.lent;
   }
   return result;
 }

@@ -9,7 +9,7 @@
 //  - There is room ⇒ nobody waits to send.
 //  - Values and waiters are first in, first out; nobody overtakes.
 //  - Closed ⇒ nobody waits to send; closed and drained ⇒ nobody waits at all.
-//  - sent = received + buffered + waiting to be sent + handed back
+//  - sent = received + lent + buffered + waiting to be sent + handed back
 //         + dead-lettered.
 //
 // What may happen under the lock: moves of *quiet* items (see cell.hpp), memory
@@ -21,9 +21,9 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <exception>
 #include <source_location>
 
+#include <levada/actors/burden.hpp>
 #include <levada/actors/cell_type.hpp>
 #include <levada/actors/channel_setup.hpp>
 #include <levada/actors/close_record.hpp>
@@ -63,8 +63,8 @@ public:
   const overflow policy;
   /// True when the actor has been shown to CAF and must be ended when drained.
   bool exposed = false;
-  /// True while some queued item has a receipt to give (then see extras).
-  bool has_receipts = false;
+  /// What a take must see to besides; bits of `burden`.
+  std::uint8_t burdens = 0;
   const std::uint32_t capacity;
   /// Buffered items.
   std::uint32_t count = 0;
@@ -96,7 +96,12 @@ public:
 
   /// True when a receive can only fail for ever.
   bool is_drained() const noexcept {
-    return !is_open() && count == 0 && reserved == 0;
+    return !is_open() && count == 0 && reserved == 0
+           && (burdens & burden::lent) == 0;
+  }
+
+  bool has_receipts() const noexcept {
+    return (burdens & burden::receipts) != 0;
   }
 
   std::byte* slot(std::uint32_t position, std::uint32_t size) const noexcept {
@@ -211,8 +216,8 @@ public:
   /// slot for it.
   void store_with_receipt(receipt_node& node) noexcept;
 
-  /// Tells whoever waits for the receipt of the item that leaves the buffer.
-  void settle_receipt(wake_list& wakes, outcome how = outcome::done) noexcept;
+  /// The oldest item has left the buffer: sees to the burdens.
+  void front_left(wake_list& wakes, outcome how) noexcept;
 
   /// Tells whoever waits for the receipt of the item just dropped at the end.
   void drop_last_receipt(wake_list& wakes) noexcept;
@@ -266,6 +271,7 @@ private:
   void take_out(void* cell, receipt_node* receipt, item_judge* replacing,
                 stray_list& strays, wake_list& wakes) noexcept;
   void end_receipt(receipt_node& node, outcome how, wake_list& wakes) noexcept;
+  void settle_receipt(wake_list& wakes, outcome how) noexcept;
   class receipt_walk;
   void drain_into(stray_list& strays, dead_letter_reason why,
                   wake_list& wakes) noexcept;

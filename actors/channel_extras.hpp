@@ -6,6 +6,7 @@
 #include <string>
 
 #include <levada/actors/channel_core.hpp>
+#include <levada/actors/lease.hpp>
 #include <levada/actors/owner_table.hpp>
 
 namespace levada::detail {
@@ -33,6 +34,8 @@ struct channel_extras {
   wait_queue receipts;
   /// Position of the buffer's front; counts only while receipts are waited for.
   std::uint64_t left = 0;
+  /// What is lent, and what came back.
+  lease_book leases;
   /// Who waits for the closing.
   wait_queue closers;
   /// Set before the channel is shown to anybody; lives as long as the channel.

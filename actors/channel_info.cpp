@@ -39,6 +39,8 @@ const char* to_string(dead_letter_reason reason) noexcept {
       return "abandoned";
     case dead_letter_reason::owner_gone:
       return "owner gone";
+    case dead_letter_reason::nack_limit:
+      return "nack limit";
   }
   return "?";
 }
@@ -88,7 +90,10 @@ std::string to_string(const channel_info& info) {
     out << "unbounded";
   else
     out << info.capacity;
-  out << " buffered, waiting: " << info.waiting_senders << " to send, "
+  out << " buffered, ";
+  if (info.stats.leased != 0)
+    out << info.stats.leased << " leased, ";
+  out << "waiting: " << info.waiting_senders << " to send, "
       << info.waiting_receivers
       << " to receive, handles: " << info.sender_handles << " senders, "
       << info.receiver_handles << " receivers";

@@ -20,10 +20,11 @@ template <class T>
 class receiver;
 
 /// Counts of one channel since it was made. At any instant:
-/// sent = received + buffered + waiting + handed_back + dead_lettered.
+/// sent = received + leased + buffered + waiting + handed_back + dead_lettered.
 struct channel_stats {
   std::uint64_t sent = 0;          ///< items that entered, or wait to enter
   std::uint64_t received = 0;      ///< items that reached a receiver
+  std::uint64_t leased = 0;        ///< items lent now: not acked, not back
   std::uint64_t buffered = 0;      ///< items in the buffer now
   std::uint64_t waiting = 0;       ///< items of parked senders now
   std::uint64_t handed_back = 0;   ///< returned: closed, timed out, cancelled

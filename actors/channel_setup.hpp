@@ -27,6 +27,7 @@ struct channel_setup {
   overflow policy = overflow::wait;
   dead_letter_sink* sink = nullptr; ///< owned by the channel from then on
   owner_table* owners = nullptr;    ///< likewise
+  std::uint32_t max_deliveries = 0; ///< of a lent item; 0: any number
 };
 
 } // namespace detail

@@ -51,8 +51,17 @@ enum class dead_letter_reason : std::uint8_t {
   killed,       ///< buffered when the channel was closed by force or destroyed
   abandoned,    ///< delivered to a task that was destroyed before it resumed
   owner_gone,   ///< its owner is gone, or the last owner of the channel
+  nack_limit,   ///< leased as often as the channel allows, or rejected
 };
 
 LEVADA_API const char* to_string(dead_letter_reason reason) noexcept;
+
+/// About an item that goes with dead_letter_reason::nack_limit.
+struct poison_info {
+  /// How often it was leased.
+  std::uint32_t deliveries = 0;
+  /// What the last nack or reject said.
+  std::string reason;
+};
 
 } // namespace levada

@@ -57,6 +57,8 @@ private:
   std::atomic<std::uint32_t> word_{preparing};
 };
 
+struct lease_record;
+
 struct select_node : wait_node {
   select_node(select_claim& claim, std::uint32_t index) noexcept
       : wait_node(node_kind::select),
@@ -66,6 +68,8 @@ struct select_node : wait_node {
 
   select_claim& claim;
   const std::uint32_t index;
+  /// For a case that leases: see lease.hpp; owned by the case.
+  lease_record* record = nullptr;
 };
 
 /// One member of a select_set, as its channel sees it.

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <levada/actors/channel_core.hpp>
+#include <levada/actors/lease.hpp>
 
 namespace levada::detail {
 
@@ -81,6 +82,8 @@ bool hand_over(channel_core& channel, void* item, Mover mover,
     mover.relocate(node->slot, item);
     node->result = outcome::done;
     ++channel.received;
+    if (node->kind != node_kind::value) [[unlikely]]
+      lease_book::served(*node);
     wakes.add(*node->who);
     return true;
   }
@@ -142,8 +145,8 @@ void unstore(channel_core& channel, void* into, Mover mover, wake_list& wakes,
   mover.relocate(into, channel.slot(0, mover.size()));
   channel.head = (channel.head + 1) & (channel.slots - 1);
   --channel.count;
-  if (channel.has_receipts) [[unlikely]]
-    channel.settle_receipt(wakes, how);
+  if (channel.burdens != 0) [[unlikely]]
+    channel.front_left(wakes, how);
 }
 
 /// The first waiting sender that brings an item. (One that waits for a place, or
@@ -203,7 +206,7 @@ void store_quickly(channel_core& channel, void* item, Mover mover) noexcept {
 
 inline bool can_take_quickly(const channel_core& channel) noexcept {
   return channel.count != 0 && channel.senders.empty() && channel.is_open()
-         && !channel.has_receipts;
+         && channel.burdens == 0;
 }
 
 template <class Mover>
@@ -236,7 +239,7 @@ template <class Mover>
 waiter* take_from_partner(channel_core& channel, void* into,
                           Mover mover) noexcept {
   auto* node = channel.senders.front();
-  if (node == nullptr || node->kind != node_kind::value || channel.has_receipts)
+  if (node == nullptr || node->kind != node_kind::value || channel.burdens != 0)
     return nullptr;
   if (channel.count == 0) {
     mover.relocate(into, node->slot);

@@ -52,6 +52,7 @@ enum class node_kind : std::uint8_t {
   notice,  ///< the waiter wakes, no value moves (ready, closing)
   permit,  ///< the waiter wakes with a reserved place (senders only)
   receipt, ///< the value moves, the waiter wakes when it has been received
+  lease,   ///< the value moves and is lent
 };
 
 struct wait_node {

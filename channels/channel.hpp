@@ -72,6 +72,12 @@ struct channel_options {
   /// Called with every item that is destroyed without being received, and why;
   /// on the thread that destroys it, never under a lock. Must not throw.
   std::function<void(T&&, dead_letter_reason)> on_dead_letter = {};
+  /// So often an item is leased at most (see leased.hpp): when it comes back from
+  /// the last of these it is a dead letter, nack_limit. 0: any number.
+  std::uint32_t max_deliveries = 0;
+  /// Called instead of on_dead_letter with what goes for nack_limit, and with
+  /// what the last nack said about it.
+  std::function<void(T&&, const poison_info&)> on_poison = {};
 };
 
 /// Both ends of a channel. Converts to either end; there is no way back.
@@ -185,16 +191,28 @@ namespace detail {
 template <class T>
 class typed_sink final : public dead_letter_sink {
 public:
-  explicit typed_sink(std::function<void(T&&, dead_letter_reason)> call)
-      : call_(std::move(call)) {
+  explicit typed_sink(std::function<void(T&&, dead_letter_reason)> call,
+                      std::function<void(T&&, const poison_info&)> on_poison
+                      = {})
+      : call_(std::move(call)),
+        on_poison_(std::move(on_poison)) {
   }
   void consume(void* item, dead_letter_reason why) noexcept override {
+    cell<T>::take(item, [this, why](T&& letter) {
+      if (call_)
+        call_(std::move(letter), why);
+    });
+  }
+  void consume_poison(void* item, const poison_info& why) noexcept override {
+    if (!on_poison_)
+      return consume(item, dead_letter_reason::nack_limit);
     cell<T>::take(item,
-                  [this, why](T&& letter) { call_(std::move(letter), why); });
+                  [&](T&& letter) { on_poison_(std::move(letter), why); });
   }
 
 private:
   std::function<void(T&&, dead_letter_reason)> call_;
+  std::function<void(T&&, const poison_info&)> on_poison_;
 };
 
 /// Throws when the parts of `setup` do not go together.
@@ -215,8 +233,9 @@ channel_ends<T> make_channel_in(engine& where,
   setup.capacity = given.capacity.checked();
   setup.policy = given.on_full;
   check(setup);
-  if (given.on_dead_letter)
-    setup.sink = new typed_sink<T>{given.on_dead_letter};
+  setup.max_deliveries = given.max_deliveries;
+  if (given.on_dead_letter || given.on_poison)
+    setup.sink = new typed_sink<T>{given.on_dead_letter, given.on_poison};
   auto& made = make_channel_core(where, setup);
   return {handle_access::adopt<sender<T>>(&made),
           handle_access::adopt<receiver<T>>(&made)};

@@ -19,6 +19,7 @@
 #include <levada/channels/handle.hpp>
 #include <levada/channels/many.hpp>
 #include <levada/channels/result.hpp>
+#include <levada/channels/waiting/lease_step.hpp>
 #include <levada/channels/waiting/notice.hpp>
 #include <levada/channels/waiting/thread_wait.hpp>
 
@@ -33,6 +34,8 @@ class receiver : public detail::counted_handle<detail::receiving_end> {
   using here = std::source_location;
   using step = detail::receive_step<T, receive_result<T>>;
   using timed_step = detail::receive_step<T, timed_receive_result<T>>;
+  using lease_step = detail::lease_step<T, lease_result<T>>;
+  using timed_lease_step = detail::lease_step<T, timed_lease_result<T>>;
 
 public:
   using value_type = T;
@@ -125,6 +128,53 @@ public:
   /// is closed and drained.
   blocking_range<T> blocking() const {
     return blocking_range<T>{*this};
+  }
+
+  // -- leases: see leased.hpp -------------------------------------------------
+
+  /// `co_await rx.lease()` → lease_result<T>: receives on trial. The item comes
+  /// back to the channel unless it is acked. Waits as receive does, and while a
+  /// closed channel has items out that may come back.
+  detail::step_awaiter<lease_step> lease(here line = here::current()) const {
+    return detail::step_awaiter<lease_step>{line, source()};
+  }
+  detail::limited_step_awaiter<lease_step>
+  lease(std::stop_token stop, here line = here::current()) const {
+    return {line, duration::max(), std::move(stop), source()};
+  }
+  template <class Rep, class Period>
+  detail::limited_step_awaiter<timed_lease_step>
+  lease_for(std::chrono::duration<Rep, Period> length,
+            std::stop_token stop = {}, here line = here::current()) const {
+    return {line, to_duration(length), std::move(stop), source()};
+  }
+  detail::limited_step_awaiter<timed_lease_step>
+  lease_until(time_point deadline, std::stop_token stop = {},
+              here line = here::current()) const {
+    return {line, deadline, std::move(stop), source()};
+  }
+
+  try_lease_result<T> try_lease() const {
+    detail::lease_step<T, try_lease_result<T>> now{source()};
+    return detail::try_now(now, errc::empty);
+  }
+
+  lease_result<T> blocking_lease(const std::stop_token& stop = {}) const {
+    lease_step now{source()};
+    return detail::wait_on_thread(now, "blocking_lease",
+                                  {time_point::max(), stop});
+  }
+  template <class Rep, class Period>
+  timed_lease_result<T>
+  blocking_lease_for(std::chrono::duration<Rep, Period> length,
+                     const std::stop_token& stop = {}) const {
+    return blocking_lease_until(detail::thread_deadline(length), stop);
+  }
+  timed_lease_result<T> blocking_lease_until(time_point deadline,
+                                             const std::stop_token& stop
+                                             = {}) const {
+    timed_lease_step now{source()};
+    return detail::wait_on_thread(now, "blocking_lease", {deadline, stop});
   }
 
   // -- closing ----------------------------------------------------------------

@@ -22,6 +22,8 @@
 #include <levada/channels/hash.hpp>
 #include <levada/channels/latest.hpp>
 #include <levada/channels/latest_value_cache.hpp>
+#include <levada/channels/leased.hpp>
+#include <levada/channels/leasing.hpp>
 #include <levada/channels/map.hpp>
 #include <levada/channels/merge.hpp>
 #include <levada/channels/missed_tick.hpp>

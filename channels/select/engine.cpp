@@ -5,6 +5,7 @@
 #include <tuple>
 #include <utility>
 
+#include <levada/actors/lease.hpp>
 #include <levada/channels/waiting/thread_wait.hpp>
 #include <levada/runtime/engine.hpp>
 
@@ -175,7 +176,9 @@ bool select_engine::try_case(select_case& one, wake_list& wakes,
     return true;
   }
   if (!one.sending) {
-    if (take(channel, one.slot, mover, wakes))
+    if (one.record != nullptr
+          ? lease_book::lend(channel, one.slot, one.record, wakes)
+          : take(channel, one.slot, mover, wakes))
       one.result = outcome::done;
     else if (channel.is_drained())
       one.result = outcome::closed;

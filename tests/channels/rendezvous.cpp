@@ -1,4 +1,6 @@
 // Capacity 0: a value goes from hand to hand, and both sides know it.
+#include <levada/channels/any_receiver.hpp>
+
 #include "support.hpp"
 
 using namespace levada_tests;
@@ -116,4 +118,30 @@ TEST_CASE(
   CHECK(conserved(stats));
   CHECK(rx.drain().size() == 2);
   CHECK(first.blocking_join() + second.blocking_join() == 2);
+}
+
+TEST_CASE(
+  "an item that went back lets no sender go before it is received "
+  "(G-03, F-05)") {
+  runtime rt{{.workers = 1}};
+  auto [tx, rx] = make_channel<int>(rt);
+  auto sending = rt.spawn(send_numbers, tx, 0, 2);
+  until_senders_wait(tx, 1);
+  {
+    levada::any_receiver<int> looking{rx};
+    const bool ready = rt.block_on(
+      [](levada::any_receiver<int>* in) -> task<bool> {
+        const bool result = co_await in->ready();
+        co_return result;
+      },
+      &looking);
+    REQUIRE(ready);
+    until_senders_wait(tx, 1);
+  }
+  REQUIRE(tx.size() == 1);
+  CHECK(rx.blocking_receive().value() == 0);
+  CHECK(tx.size() == 0);
+  CHECK(tx.info().waiting_senders == 1);
+  CHECK(rx.blocking_receive().value() == 1);
+  CHECK(sending.blocking_join() == 2);
 }

@@ -109,8 +109,8 @@ void until_senders_wait(const Handle& handle, std::uint32_t count) {
 /// No item is ever lost without a trace.
 inline bool conserved(const levada::channel_stats& stats) {
   return stats.sent
-         == stats.received + stats.buffered + stats.waiting + stats.handed_back
-              + stats.dead_lettered;
+         == stats.received + stats.leased + stats.buffered + stats.waiting
+              + stats.handed_back + stats.dead_lettered;
 }
 
 /// Everything until the channel is closed and drained.
