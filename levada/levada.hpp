@@ -16,6 +16,7 @@
 #include <levada/channels/event.hpp>
 #include <levada/channels/file_watcher.hpp>
 #include <levada/channels/filter.hpp>
+#include <levada/channels/for_each_leased.hpp>
 #include <levada/channels/for_each_selected.hpp>
 #include <levada/channels/go_style.hpp>
 #include <levada/channels/grouping_latest_value_cache.hpp>
@@ -38,6 +39,7 @@
 #include <levada/channels/selecting.hpp>
 #include <levada/channels/sender.hpp>
 #include <levada/channels/shared_buffer.hpp>
+#include <levada/channels/supervise.hpp>
 #include <levada/channels/timer.hpp>
 #include <levada/channels/timers.hpp>
 #include <levada/channels/weak.hpp>

@@ -49,6 +49,8 @@ public:
                "through another one";
       case errc::dropped:
         return "the item was dropped before anybody received it";
+      case errc::too_many_restarts:
+        return "a supervised child ended too often";
     }
     return "unknown levada error " + std::to_string(code);
   }

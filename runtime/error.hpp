@@ -44,6 +44,7 @@ enum class errc {
   owner_released, ///< the handle's owner is gone, or has released this end
   sender_closed,  ///< this sender was used up or given up; see its channel
   dropped,        ///< the item was dropped before anybody received it
+  too_many_restarts, ///< a supervisor gave up on a child
 };
 
 /// The category behind `errc`; its name is "levada".

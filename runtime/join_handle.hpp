@@ -50,6 +50,11 @@ struct join_access {
     block.references.fetch_add(1, std::memory_order_relaxed);
     return join_handle<T>{&block};
   }
+  /// What is joined, or null.
+  template <class T>
+  static task_block* block(const join_handle<T>& handle) noexcept {
+    return handle.block_;
+  }
   /// The task never started: gives up the reference without a word.
   template <class T>
   static void forget(join_handle<T>& handle) noexcept {

@@ -24,6 +24,7 @@ constexpr errc all_codes[] = {
   errc::wrong_thread,
   errc::sender_closed,
   errc::dropped,
+  errc::too_many_restarts,
 };
 
 template <class Expected>
