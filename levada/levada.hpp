@@ -34,6 +34,7 @@
 #include <levada/channels/receiver.hpp>
 #include <levada/channels/relay.hpp>
 #include <levada/channels/result.hpp>
+#include <levada/channels/run_actor.hpp>
 #include <levada/channels/select.hpp>
 #include <levada/channels/select_set.hpp>
 #include <levada/channels/selecting.hpp>
