@@ -32,6 +32,19 @@ void forget_receipt(channel_core& channel, receipt_node& node) noexcept {
     channel.burdens &= static_cast<std::uint8_t>(~burden::receipts);
 }
 
+/// Puts an item before all others; false: no memory, and it is where it was.
+bool store_first(channel_core& channel, void* item) noexcept {
+  if (channel.count == channel.slots && !channel.try_grow())
+    return false;
+  if ((channel.burdens & burden::returned) != 0
+      && !lease_book::put_first(channel))
+    return false;
+  channel.head = (channel.head - 1) & (channel.slots - 1);
+  channel.type.relocate(channel.slot(0, channel.type.size), item);
+  lease_book::came_back(channel);
+  return true;
+}
+
 /// Why items go that a closing drops.
 dead_letter_reason letters_of(close_reason why) noexcept {
   switch (why) {
@@ -188,7 +201,7 @@ void channel_core::shrink() noexcept {
 class channel_core::receipt_walk {
 public:
   explicit receipt_walk(channel_core& channel) noexcept {
-    if (!channel.has_receipts())
+    if ((channel.burdens & burden::receipts) == 0)
       return;
     extras_ = channel.rare();
     next_ = extras_->receipts.front();
@@ -376,17 +389,10 @@ void channel_core::put_back(void* item) noexcept {
   --received;
   if (hand_over(*this, item, mover, wakes))
     return;
-  const bool no_memory
-    = (count == slots && !try_grow())
-      || ((burdens & burden::returned) != 0 && !lease_book::put_first(*this));
-  if (no_memory) {
-    count_dead_letters(1);
-    strays.add(item, dead_letter_reason::abandoned, sink());
+  if (store_first(*this, item))
     return;
-  }
-  head = (head - 1) & (slots - 1);
-  mover.relocate(slot(0, type.size), item);
-  lease_book::came_back(*this);
+  count_dead_letters(1);
+  strays.add(item, dead_letter_reason::abandoned, sink());
 }
 
 void channel_core::release_receivers(wake_list& wakes) noexcept {
@@ -402,7 +408,7 @@ void channel_core::release_receivers(wake_list& wakes) noexcept {
 void channel_core::front_left(wake_list& wakes, outcome how) noexcept {
   if ((burdens & burden::returned) != 0)
     lease_book::first_left(*this);
-  if (has_receipts())
+  if ((burdens & burden::receipts) != 0)
     settle_receipt(wakes, how);
   if (count <= capacity)
     burdens &= static_cast<std::uint8_t>(~burden::overfull);
@@ -417,7 +423,7 @@ void channel_core::settle_receipt(wake_list& wakes, outcome how) noexcept {
 }
 
 void channel_core::drop_last_receipt(wake_list& wakes) noexcept {
-  if (!has_receipts())
+  if ((burdens & burden::receipts) == 0)
     return;
   auto* node = static_cast<receipt_node*>(rare()->receipts.back());
   if (node->position == rare()->left + count)

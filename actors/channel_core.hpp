@@ -100,10 +100,6 @@ public:
            && (burdens & burden::lent) == 0;
   }
 
-  bool has_receipts() const noexcept {
-    return (burdens & burden::receipts) != 0;
-  }
-
   std::byte* slot(std::uint32_t position, std::uint32_t size) const noexcept {
     return ring + std::size_t{(head + position) & (slots - 1)} * size;
   }

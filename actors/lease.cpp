@@ -158,7 +158,7 @@ void lease_book::came_back(channel_core& channel) noexcept {
   ++channel.count;
   if (channel.count > channel.capacity)
     channel.burdens |= burden::overfull;
-  if (channel.has_receipts())
+  if ((channel.burdens & burden::receipts) != 0)
     --channel.rare()->left; // they are counted from the front
 }
 

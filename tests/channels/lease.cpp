@@ -366,7 +366,7 @@ TEST_CASE(
 }
 
 TEST_CASE(
-  "a rejected item is poison at once; without on_poison the other hook "
+  "a rejected item is poison at once, and without on_poison the other hook "
   "hears of it (N-01, N-03)") {
   runtime rt{{.workers = 1}};
   grave box;
@@ -503,7 +503,7 @@ TEST_CASE(
 
 // -- what is shown ------------------------------------------------------------
 
-TEST_CASE("info and dump tell how many are leased (N-01, U-18)") {
+TEST_CASE("info and dump tell how many are leased (N-01)") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt, {.name = "jobs", .capacity = 4});
   REQUIRE(tx.try_send(1));

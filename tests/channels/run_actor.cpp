@@ -71,7 +71,9 @@ TEST_CASE(
   runtime rt{{.workers = 2}};
   life_count lives;
   levada::supervision plan{{.max_restarts = 3}};
+  // [child]
   plan.child("actor", levada::run_actor, birth(rt, lives));
+  // [/child]
   auto top = rt.spawn(levada::supervise, std::move(plan));
   until([&] { return lives.born == 1; });
   tell(lives, "fail");

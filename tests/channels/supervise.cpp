@@ -522,7 +522,7 @@ TEST_CASE(
 // -- with leases --------------------------------------------------------------
 
 TEST_CASE(
-  "items a failing stage had leased are seen again; poison goes to a "
+  "items a failing stage had leased are seen again, and poison goes to a "
   "channel after n tries, with its reason (N-01, N-03, U-14)") {
   runtime rt{{.workers = 2}};
   struct letter {
