@@ -199,7 +199,7 @@ void lease_book::acknowledge(lease_record* record) noexcept {
   bool ended = false;
   {
     wake_list wakes;
-    spin_guard guard{channel.lock};
+    seat_guard guard{channel.lock};
     count_settled(channel, book_of(channel));
     ended = channel.is_drained();
     if (ended)
@@ -219,7 +219,7 @@ void lease_book::give_back(void* cell, lease_record* record,
   bool ended = false;
   {
     wake_list wakes;
-    spin_guard guard{channel.lock};
+    seat_guard guard{channel.lock};
     auto& book = book_of(channel);
     count_settled(channel, book);
     --channel.received;

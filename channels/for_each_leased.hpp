@@ -20,6 +20,7 @@
 #include <utility>
 
 #include <levada/channels/receiver.hpp>
+#include <levada/runtime/spawn.hpp>
 #include <levada/runtime/task.hpp>
 
 namespace levada {
@@ -42,10 +43,13 @@ LEVADA_API bool is_stopping(const std::exception_ptr& error) noexcept;
 
 template <class T, class F>
 task<> lease_loop(receiver<T> in, F work, lease_loop_options options) {
+  using given = std::invoke_result_t<F&, T&>;
+  static_assert(std::is_same_v<given, task<>> || !is_task<given>::value,
+                "for_each_leased: work returns a task<>, or does not wait");
   while (auto job = co_await in.lease()) {
     std::exception_ptr failed;
     try {
-      if constexpr (std::is_same_v<std::invoke_result_t<F&, T&>, task<>>)
+      if constexpr (std::is_same_v<given, task<>>)
         co_await work(*job);
       else
         work(*job);

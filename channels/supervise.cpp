@@ -39,8 +39,11 @@ task<> run_child(task<> work, sender<child_ending> out, std::size_t child,
   } catch (...) { // told to the supervisor, which reports it
     how.error = std::current_exception();
   }
-  // (unbounded: it fails only when the supervisor is gone, or the runtime stops)
-  static_cast<void>(out.try_send(std::move(how)));
+  // It is not taken only when the supervisor has gone and left this child behind,
+  // or the runtime stops: then the error is the task's own.
+  auto told = out.try_send(std::move(how));
+  if (!told && told.value().error != nullptr)
+    std::rethrow_exception(std::move(told.value().error));
 }
 
 std::string message_of(const std::exception_ptr& error) {
@@ -95,7 +98,7 @@ private:
   static task<> stop_child(supervisor* self, std::size_t index);
   static task<bool> has_ended(supervisor* self, std::size_t index,
                               time_point deadline);
-  static task<> clear(supervisor* self, std::size_t index);
+  static task<std::exception_ptr> clear(supervisor* self, std::size_t index);
   static task<> restart(supervisor* self, std::size_t index,
                         std::exception_ptr error);
 
@@ -227,12 +230,21 @@ void supervisor::finish(child& one) noexcept {
   one.spec.start = nullptr;
 }
 
-/// After its task has ended, or is about to.
-task<> supervisor::clear(supervisor* self, std::size_t index) {
+/// After its task has ended, or is about to. The error it could not tell.
+task<std::exception_ptr> supervisor::clear(supervisor* self,
+                                           std::size_t index) {
   auto& one = self->children_[index];
+  std::exception_ptr untold;
   co_await firm_join(one.handle);
+  try {
+    if (one.home != nullptr)
+      one.home->state().check();
+  } catch (...) { // reported by the caller
+    untold = std::current_exception();
+  }
   one.handle.detach();
   one.home.reset();
+  co_return untold;
 }
 
 /// An ending of that child's that was received already.
@@ -287,12 +299,15 @@ task<> supervisor::stop_child(supervisor* self, std::size_t index) {
       early = self->take_pending(index);
     }
   }
+  std::exception_ptr error;
   if (ended) {
-    co_await clear(self, index);
+    error = co_await clear(self, index);
     while (auto next = self->endings_.rx.try_receive())
       self->pending_.push_back(*std::move(next));
     if (!early)
       early = self->take_pending(index);
+    if (early)
+      error = early->error;
   } else {
     one.handle.detach();
     one.home.reset();
@@ -302,8 +317,8 @@ task<> supervisor::stop_child(supervisor* self, std::size_t index) {
   one.due = time_point::max();
   if (!ended)
     self->tell(child_event::kind::left_behind, one);
-  else if (early && early->error != nullptr)
-    self->tell(child_event::kind::failed, one, early->error);
+  else if (error != nullptr)
+    self->tell(child_event::kind::failed, one, error);
 }
 
 task<> supervisor::stop_from(supervisor* self, std::size_t first) {
@@ -414,10 +429,14 @@ task<> supervisor::watch(supervisor* self) {
       continue; // something is due
     const auto ended = self->pending_.front();
     self->pending_.pop_front();
-    if (!self->is_current(ended))
-      continue;
     auto& one = self->children_[ended.child];
-    co_await clear(self, ended.child);
+    if (!self->is_current(ended)) {
+      if (ended.error != nullptr) // left behind, it has ended after all
+        self->tell(child_event::kind::failed, one, ended.error);
+      continue;
+    }
+    auto untold = co_await clear(self, ended.child);
+    static_cast<void>(untold); // it has told us
     const bool again = self->restarts_after(one, ended.error);
     if (!again)
       self->finish(one);

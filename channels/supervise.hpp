@@ -32,8 +32,9 @@
 //             is told (as by scope::cancel()) and waited for, then the next. After
 //             a cancel it throws operation_cancelled, after a stop it returns.
 //             A stopping runtime tells them all at once.
-// An error is never lost: `on_event` hears of each; it is called by the
-// supervisor's task, and what it throws makes the supervisor fail.
+// No error is lost: `on_event` hears of each; it is called by the supervisor's
+// task, and what it throws makes the supervisor fail. What a child throws that was
+// left behind by a supervisor that has ended goes to runtime_options::on_failure.
 // In dump(), children are tasks named "supervisor/child", with their restarts and
 // the last error.
 // Time is the runtime's; with a manual_clock window and backoff are exact.

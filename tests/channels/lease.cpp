@@ -514,3 +514,24 @@ TEST_CASE("info and dump tell how many are leased (N-01)") {
   held.ack();
   CHECK(to_string(rx.info()).find("leased") == std::string::npos);
 }
+
+TEST_CASE(
+  "an item whose holder went before it could look comes back uncounted "
+  "(N-01)") {
+  runtime rt{{.workers = 1}};
+  auto [tx, rx] = make_channel<int>(rt, {.capacity = 4});
+  REQUIRE(tx.try_send(1));
+  {
+    using levada::detail::handle_access;
+    levada::detail::lease_step<int, levada::lease_result<int>> step{
+      handle_access::receiving(rx)};
+    {
+      levada::detail::wake_list wakes;
+      levada::detail::spin_guard guard{step.channel->lock};
+      REQUIRE(step.settle(wakes, nullptr));
+    }
+    CHECK(tx.stats().leased == 1);
+    step.abandon(); // as by a frame that is destroyed
+  }
+  CHECK(leased_now(rx) == std::pair{1, 1U});
+}
