@@ -32,6 +32,23 @@ void forget_receipt(channel_core& channel, receipt_node& node) noexcept {
     channel.burdens &= static_cast<std::uint8_t>(~burden::receipts);
 }
 
+void end_receipt(channel_core& channel, receipt_node& node, outcome how,
+                 wake_list& wakes) noexcept {
+  forget_receipt(channel, node);
+  node.result = how;
+  wakes.add(*node.who);
+}
+
+/// Tells whoever waits for the receipt of the item that has left the buffer.
+void settle_receipt(channel_core& channel, wake_list& wakes,
+                    outcome how) noexcept {
+  auto& rare = *channel.rare();
+  const auto position = rare.left++;
+  auto* node = static_cast<receipt_node*>(rare.receipts.front());
+  if (node != nullptr && node->position == position)
+    end_receipt(channel, *node, how, wakes);
+}
+
 /// Puts an item before all others; false: no memory, and it is where it was.
 bool store_first(channel_core& channel, void* item) noexcept {
   if (channel.count == channel.slots && !channel.try_grow())
@@ -234,7 +251,7 @@ void channel_core::drain_into(stray_list& strays, dead_letter_reason why,
       receipt->buffered = false;
       count_handed_back(1);
       ++extras().undelivered;
-      end_receipt(*receipt, outcome::closed, wakes);
+      end_receipt(*this, *receipt, outcome::closed, wakes);
     } else {
       strays.add(cell, why, sink());
       count_dead_letters(1);
@@ -409,17 +426,9 @@ void channel_core::front_left(wake_list& wakes, outcome how) noexcept {
   if ((burdens & burden::returned) != 0)
     lease_book::first_left(*this);
   if ((burdens & burden::receipts) != 0)
-    settle_receipt(wakes, how);
+    settle_receipt(*this, wakes, how);
   if (count <= capacity)
     burdens &= static_cast<std::uint8_t>(~burden::overfull);
-}
-
-void channel_core::settle_receipt(wake_list& wakes, outcome how) noexcept {
-  const auto position = rare()->left++;
-  auto* node = static_cast<receipt_node*>(rare()->receipts.front());
-  if (node == nullptr || node->position != position)
-    return;
-  end_receipt(*node, how, wakes);
 }
 
 void channel_core::drop_last_receipt(wake_list& wakes) noexcept {
@@ -427,14 +436,7 @@ void channel_core::drop_last_receipt(wake_list& wakes) noexcept {
     return;
   auto* node = static_cast<receipt_node*>(rare()->receipts.back());
   if (node->position == rare()->left + count)
-    end_receipt(*node, outcome::dropped, wakes);
-}
-
-void channel_core::end_receipt(receipt_node& node, outcome how,
-                               wake_list& wakes) noexcept {
-  forget_receipt(*this, node);
-  node.result = how;
-  wakes.add(*node.who);
+    end_receipt(*this, *node, outcome::dropped, wakes);
 }
 
 void channel_core::enlist_for_receipt(receipt_node& node, wake_list& wakes,
@@ -521,7 +523,7 @@ void channel_core::take_out(void* cell, receipt_node* receipt,
       type.relocate(receipt->slot, cell);
     receipt->buffered = false;
     count_handed_back(1);
-    end_receipt(*receipt, outcome::disowned, wakes);
+    end_receipt(*this, *receipt, outcome::disowned, wakes);
     return;
   }
   count_dead_letters(1);

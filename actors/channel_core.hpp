@@ -266,8 +266,6 @@ private:
   void unsend(receipt_node& node) noexcept;
   void take_out(void* cell, receipt_node* receipt, item_judge* replacing,
                 stray_list& strays, wake_list& wakes) noexcept;
-  void end_receipt(receipt_node& node, outcome how, wake_list& wakes) noexcept;
-  void settle_receipt(wake_list& wakes, outcome how) noexcept;
   class receipt_walk;
   void drain_into(stray_list& strays, dead_letter_reason why,
                   wake_list& wakes) noexcept;
