@@ -51,6 +51,16 @@ protected:
   ~item_judge() = default;
 };
 
+/// Items that lie somewhere in a row.
+class item_row {
+public:
+  /// The cell of the item at `position`, counted from 0.
+  virtual void* cell(std::uint32_t position) noexcept = 0;
+
+protected:
+  ~item_row() = default;
+};
+
 /// Items on their way out: destroyed, through the hook, after unlocking.
 class LEVADA_API stray_list {
 public:

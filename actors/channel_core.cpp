@@ -412,6 +412,30 @@ void channel_core::put_back(void* item) noexcept {
   strays.add(item, dead_letter_reason::abandoned, sink());
 }
 
+void channel_core::put_back(item_row& items, std::uint32_t total) noexcept {
+  stray_list strays{type};
+  wake_list wakes;
+  spin_guard guard{lock};
+  const erased_mover mover{type};
+  received -= total;
+  std::uint32_t first = 0;
+  while (first < total && hand_over(*this, items.cell(first), mover, wakes))
+    ++first;
+  for (auto next = total; next > first; --next) {
+    auto* const item = items.cell(next - 1);
+    if (count == slots && !try_grow()) {
+      count_dead_letters(1);
+      strays.add(item, dead_letter_reason::abandoned, sink());
+      continue;
+    }
+    head = (head - 1) & (slots - 1);
+    mover.relocate(slot(0, type.size), item);
+    ++count;
+    if (has_receipts)
+      --rare()->left;
+  }
+}
+
 void channel_core::release_receivers(wake_list& wakes) noexcept {
   while (auto* node = receivers.front()) {
     receivers.remove(*node);

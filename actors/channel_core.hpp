@@ -169,6 +169,10 @@ public:
   /// receive gets it. The slot is raw afterwards.
   void put_back(void* item) noexcept;
 
+  /// As put_back(), of `count` items in their order: whoever waits to receive
+  /// gets the first of them. Nobody else's receive comes in between.
+  void put_back(item_row& items, std::uint32_t count) noexcept;
+
   /// Gives a reserved place back.
   void drop_permit() noexcept;
 

@@ -110,6 +110,11 @@ public:
       out << "  " << to_string(channel->info()) << '\n';
       channel->release();
     }
+    channels_.parties.print(out);
+  }
+
+  bool has_parties() const noexcept override {
+    return !channels_.parties.empty();
   }
 
   std::string name_of(std::uint64_t id) override {
@@ -134,6 +139,15 @@ private:
 };
 
 } // namespace
+
+void party_list::print(std::ostream& out) const {
+  const std::lock_guard guard{mutex_};
+  for (const auto* each = first_; each != nullptr; each = each->next)
+    out << "  " << each->text
+        << (each->waits.load(std::memory_order_relaxed) ? ", waits"
+                                                        : ", has its turn")
+        << '\n';
+}
 
 std::unique_ptr<directory> make_directory() {
   return channel_directory::make();

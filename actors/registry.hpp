@@ -16,6 +16,7 @@
 
 #include <levada/actors/channel_core.hpp>
 #include <levada/actors/owner_table.hpp>
+#include <levada/actors/party_list.hpp>
 #include <levada/runtime/directory.hpp>
 #include <levada/runtime/spin_lock.hpp>
 
@@ -49,6 +50,9 @@ public:
   void start_closing() noexcept {
     closing_.store(true, std::memory_order_seq_cst);
   }
+
+  /// Those who use these channels and are no tasks.
+  party_list parties;
 
   /// The runtime as an owner, made when it is first asked for.
   std::shared_ptr<owner_state> owner();

@@ -32,7 +32,10 @@ public:
   /// Ends the actors behind the channels; nothing waits any more.
   virtual void terminate_all() = 0;
 
-  /// Prints one line a channel.
+  /// True while somebody who is no task uses channels and may wake one.
+  virtual bool has_parties() const noexcept = 0;
+
+  /// Prints one line a channel, and one for each of those parties.
   virtual void print(std::ostream& out) = 0;
 
   /// The name of channel `id`, or "".

@@ -414,7 +414,8 @@ bool engine::wait_until_empty(time_point deadline) {
 bool engine::check_deadlock() {
   const auto dispatches = host_.dispatches();
   if (stopping() || timers.size() != 0
-      || outsiders->load(std::memory_order_acquire) != 0)
+      || outsiders->load(std::memory_order_acquire) != 0
+      || channels->has_parties())
     return true; // whom a timer wakes keeps a worker busy, which comes by again
   if (timers.firing())
     return false; // whom it wakes may have come by already

@@ -25,6 +25,13 @@ bool round::suspend(task_frame& root, std::coroutine_handle<> leaf) {
                          wishes_.extra());
 }
 
+bool round::start(waiter& who) {
+  need_a_case();
+  auto& cases = wishes_.cases();
+  return engine_.start(who, cases.data(),
+                       static_cast<std::uint32_t>(cases.size()));
+}
+
 std::uint32_t round::block() {
   need_a_case();
   auto& cases = wishes_.cases();

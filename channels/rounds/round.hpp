@@ -47,6 +47,16 @@ public:
   /// The same on this thread.
   std::uint32_t block();
 
+  /// The same for a party that is told: see select_engine. Points in time and
+  /// tokens are the caller's to watch.
+  bool start(waiter& who);
+  bool give_up() noexcept {
+    return engine_.give_up();
+  }
+  std::uint32_t settle() {
+    return engine_.settle();
+  }
+
 private:
   bool suspend(task_frame& root, std::coroutine_handle<> leaf);
   void need_a_case();

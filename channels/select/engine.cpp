@@ -67,6 +67,13 @@ bool select_engine::suspend(task_frame& root, std::coroutine_handle<> leaf,
   return enlist_all(root);
 }
 
+bool select_engine::start(waiter& who, select_case** cases,
+                          std::uint32_t count) {
+  cases_ = cases;
+  count_ = count;
+  return !try_each(false, time_point::min()) && enlist_all(who);
+}
+
 void select_engine::poll(select_case** cases, std::uint32_t count, bool biased,
                          const extra_cases& extra) {
   cases_ = cases;

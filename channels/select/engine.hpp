@@ -45,6 +45,8 @@ struct select_case : select_node {
 class LEVADA_API select_engine : private timer_node {
 public:
   static constexpr std::uint32_t none = UINT32_MAX;
+  /// What settle() says after give_up().
+  static constexpr std::uint32_t given_up = UINT32_MAX - 2;
 
   explicit select_engine(select_claim& claim) noexcept
       : timer_node(&select_engine::expire),
@@ -73,6 +75,17 @@ public:
   bool suspend(task_frame& root, std::coroutine_handle<> leaf,
                std::source_location line, select_case** cases,
                std::uint32_t count, bool biased, const extra_cases& extra);
+
+  /// Runs it for a party that is told instead of woken, without limits. False:
+  /// a case has happened, see settle(). True: `who` will be told, unless
+  /// give_up() says otherwise.
+  bool start(waiter& who, select_case** cases, std::uint32_t count);
+
+  /// After start() was true: ends the wait. False: a case was faster, and the
+  /// party is told, or has been. Then settle().
+  bool give_up() noexcept {
+    return claim_.win_as_limit(given_up);
+  }
 
   /// Runs it without waiting, anywhere; `extra.otherwise` is set.
   void poll(select_case** cases, std::uint32_t count, bool biased,

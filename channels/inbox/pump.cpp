@@ -1,0 +1,255 @@
+#include <levada/channels/inbox/pump.hpp>
+
+#include <algorithm>
+#include <utility>
+
+#include <levada/actors/registry.hpp>
+
+namespace levada::detail {
+
+namespace {
+
+std::uint32_t share_of(std::uint32_t credit, std::size_t feeds) {
+  if (credit == 0 || credit < feeds || credit > channel_core::max_capacity)
+    throw_error(make_error_code(errc::invalid_argument),
+                "the credit of an actor that receives: between one item for "
+                "each of its receivers and 2^31; 64 is the default");
+  return credit / static_cast<std::uint32_t>(feeds);
+}
+
+} // namespace
+
+actor_pump::actor_pump(caf::scheduled_actor& self,
+                       std::vector<std::unique_ptr<actor_feed>> feeds,
+                       std::uint32_t credit)
+    : actor_work(self),
+      feeds_(std::move(feeds)),
+      share_(share_of(credit, feeds_.size())),
+      quantum_(credit - credit / 2) {
+  register_party();
+}
+
+actor_pump::~actor_pump() {
+  end(false);
+}
+
+void actor_pump::register_party() {
+  std::size_t others = feeds_.size();
+  for (auto& each : feeds_) {
+    auto* channel = each->channel();
+    if (channel == nullptr || channel->id >= first_nil_id)
+      continue;
+    party_.text = describe(bell()->self()) + ": receives from channel "
+                  + std::to_string(channel->id);
+    if (*channel->name() != '\0')
+      party_.text += std::string{" \""} + channel->name() + '"';
+    if (--others != 0)
+      party_.text += " and " + std::to_string(others) + " more";
+    channel->retain();
+    registered_ = channel;
+    channel->home().parties.add(party_);
+    return;
+  }
+}
+
+void actor_pump::start() {
+  arm();
+  bell()->ring();
+}
+
+bool actor_pump::cancel() noexcept {
+  if (std::exchange(over_, true))
+    return false;
+  ended_.store(true, std::memory_order_relaxed);
+  if (!running_)
+    end(true);
+  return true;
+}
+
+void actor_pump::abandoned() noexcept {
+  over_ = true;
+  ended_.store(true, std::memory_order_relaxed);
+  if (!running_)
+    end(false);
+}
+
+void actor_pump::turn() {
+  if (over_)
+    return;
+  struct run {
+    actor_pump& self;
+    explicit run(actor_pump& pump) noexcept : self(pump) {
+      self.running_ = true;
+      self.party_.waits.store(false, std::memory_order_relaxed);
+    }
+    ~run() {
+      self.running_ = false;
+      if (self.over_)
+        self.end(true);
+    }
+  };
+  arm();
+  const run now{*this};
+  work();
+}
+
+void actor_pump::work() {
+  if (!stop_waiting() || over_)
+    return;
+  if (handle_some()) {
+    if (!over_)
+      bell()->ring();
+    return;
+  }
+  report_ends();
+  if (over_)
+    return;
+  if (all_over())
+    cancel();
+  else
+    wait();
+}
+
+/// True: there may be more.
+bool actor_pump::handle_some() {
+  auto looks = std::max(quantum_, share_);
+  for (auto& each : feeds_)
+    if (each->in_hand() <= share_ / 2 && !each->is_over())
+      each->refill(share_, looks);
+  looks = std::max(looks, quantum_);
+  for (auto left = quantum_; left > 0; --left) {
+    if (over_)
+      return true;
+    if (!handle_next(looks))
+      return looks == 0;
+  }
+  return true;
+}
+
+/// Receivers that have something take turns. False: none has; nor can it be said
+/// when no looks are left.
+bool actor_pump::handle_next(std::uint32_t& looks) {
+  for (std::size_t tried = 0; tried < feeds_.size(); ++tried) {
+    auto& one = *feeds_[next_];
+    next_ = next_ + 1 == feeds_.size() ? 0 : next_ + 1;
+    if (one.in_hand() == 0 && !one.is_over())
+      one.refill(share_, looks);
+    if (one.in_hand() == 0)
+      continue;
+    // Before the handler runs: it may throw, and ask how many.
+    handled_.fetch_add(1, std::memory_order_relaxed);
+    if (!one.handle())
+      handled_.fetch_sub(1, std::memory_order_relaxed);
+    return true;
+  }
+  return false;
+}
+
+void actor_pump::report_ends() {
+  for (std::size_t i = 0; i < feeds_.size() && !over_; ++i)
+    if (feeds_[i]->is_over()) {
+      const auto ended = std::move(feeds_[i]);
+      feeds_.erase(feeds_.begin() + static_cast<std::ptrdiff_t>(i--));
+      next_ = 0;
+      ended->tell_end();
+    }
+}
+
+bool actor_pump::all_over() const noexcept {
+  return feeds_.empty();
+}
+
+void actor_pump::wait() {
+  claim_.begin_again();
+  auto& now = round_.emplace(claim_);
+  for (auto& each : feeds_)
+    each->wish(now.wishes());
+  const auto time = now.wishes().extra().time;
+  const auto deadline = now.wishes().extra().deadline;
+  now.wishes().extra() = {};
+  bell()->expect();
+  bool waits = false;
+  try {
+    waits = now.start(*bell());
+  } catch (...) { // no memory
+    bell()->not_told();
+    throw;
+  }
+  if (!waits) {
+    bell()->not_told();
+    const auto which = now.settle();
+    for (auto& each : feeds_)
+      each->came(which);
+    round_.reset();
+    bell()->ring();
+    return;
+  }
+  party_.waits.store(true, std::memory_order_relaxed);
+  if (time != select_engine::none)
+    watch(deadline);
+}
+
+/// Lets the actor have a turn at `deadline`. A message that comes earlier serves
+/// as well: the turn sees that it is too early, and asks for another one.
+void actor_pump::watch(time_point deadline) {
+  const auto now = std::chrono::steady_clock::now();
+  if (deadline > now) {
+    hurries_ = 0;
+    if (timer_ > now && timer_ <= deadline)
+      return;
+  } else if (++hurries_ > 2) {
+    throw_error(make_error_code(errc::invalid_argument),
+                "an actor's timer runs on the steady clock, as the actor does: "
+                "not on the clock of a runtime that has another one");
+  }
+  timer_ = deadline;
+  bell()->ring_at(deadline);
+}
+
+/// False: the message that ends the wait is still to come.
+bool actor_pump::stop_waiting() {
+  if (!round_)
+    return true;
+  if (round_->give_up())
+    bell()->not_told();
+  else if (bell()->expected())
+    return false;
+  const auto which = round_->settle();
+  struct ended {
+    std::optional<round>& held;
+    ~ended() {
+      held.reset();
+    }
+  } const after{round_};
+  for (auto& each : feeds_)
+    each->came(which);
+  return true;
+}
+
+void actor_pump::end(bool clear) noexcept {
+  if (bell() == nullptr)
+    return;
+  if (round_) {
+    if (round_->give_up())
+      bell()->not_told();
+    const auto which = round_->settle();
+    for (auto& each : feeds_)
+      try {
+        each->came(which);
+      } catch (...) { // a function of the receiver: its item is gone
+      }
+    round_.reset();
+  }
+  std::uint64_t back = 0;
+  for (auto& each : feeds_)
+    back += each->let_go();
+  returned_.fetch_add(back, std::memory_order_relaxed);
+  feeds_.clear();
+  if (registered_ != nullptr) {
+    registered_->home().parties.remove(party_);
+    std::exchange(registered_, nullptr)->release();
+  }
+  let_go(clear);
+}
+
+} // namespace levada::detail
