@@ -9,6 +9,8 @@
 #include <caf/message.hpp>
 #include <caf/scheduled_actor.hpp>
 
+#include <levada/runtime/caf_port.hpp>
+
 namespace levada::detail {
 
 namespace {
@@ -56,7 +58,7 @@ void actor_bell::told(callback_waiter& who) noexcept {
 }
 
 void actor_bell::ring() noexcept {
-  self_->enqueue(empty_response(id_), nullptr);
+  self_->enqueue(empty_response(id_), unit_here(self_->home_system()));
 }
 
 void actor_bell::ring_at(time_point when) {
@@ -118,10 +120,6 @@ void actor_work::let_go(bool clear) noexcept {
   if (clear)
     bell->ring();
   bell->release();
-}
-
-std::string describe(const caf::scheduled_actor& self) {
-  return "actor " + std::to_string(self.id()) + " \"" + self.name() + '"';
 }
 
 void fail_request(caf::scheduled_actor& self, std::error_code code) {

@@ -21,7 +21,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <string>
 #include <system_error>
 #include <utility>
 
@@ -158,9 +157,6 @@ public:
 private:
   Work* work_ = nullptr;
 };
-
-/// "actor 7 \"bank\"", for dump().
-LEVADA_API std::string describe(const caf::scheduled_actor& self);
 
 /// Hands `code` to the actor's error handler, as CAF does for a request without
 /// a handler for errors. In the actor's context.

@@ -36,6 +36,9 @@ struct foreign_worker {
 };
 thread_local foreign_worker this_foreign;
 
+/// The worker of ours that this thread is.
+thread_local caf::execution_unit* this_unit = nullptr;
+
 } // namespace
 
 /// Our policy, in the shape CAF 0.17's coordinator template wants.
@@ -83,6 +86,7 @@ public:
     auto& pool = *data.shared->pool;
     if (data.self == nullptr) {
       data.self = &pool.enlist();
+      this_unit = self;
       data.context.seat = &take_seat();
     }
     for (;;) {
@@ -202,6 +206,11 @@ std::uint64_t caf_host::dispatches() const noexcept {
 void caf_host::stop() noexcept {
   if (owned_ != nullptr)
     owned_->system.reset();
+}
+
+caf::execution_unit* unit_here(const caf::actor_system& system) noexcept {
+  auto* unit = this_unit != nullptr ? this_unit : this_foreign.unit;
+  return unit != nullptr && &unit->system() == &system ? unit : nullptr;
 }
 
 // -- task_frame as somebody else's resumable ----------------------------------

@@ -26,6 +26,10 @@ class task_frame;
 /// Tells a task from a foreign resumable in a worker's queue.
 inline constexpr job task_tag = 1;
 
+/// CAF's name for the worker of `system` that runs levada's code on this thread;
+/// null elsewhere. What it is given to run stays on this worker.
+caf::execution_unit* unit_here(const caf::actor_system& system) noexcept;
+
 class caf_host {
 public:
   /// Owns a new actor system with `workers` workers on our policy.

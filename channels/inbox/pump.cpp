@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include <levada/actors/registry.hpp>
-
 namespace levada::detail {
 
 namespace {
@@ -26,30 +24,13 @@ actor_pump::actor_pump(caf::scheduled_actor& self,
       feeds_(std::move(feeds)),
       share_(share_of(credit, feeds_.size())),
       quantum_(credit - credit / 2) {
-  register_party();
+  for (auto& each : feeds_)
+    if (party_.enter(self, "receives from", each->channel(), feeds_.size() - 1))
+      break;
 }
 
 actor_pump::~actor_pump() {
   end(false);
-}
-
-void actor_pump::register_party() {
-  std::size_t others = feeds_.size();
-  for (auto& each : feeds_) {
-    auto* channel = each->channel();
-    if (channel == nullptr || channel->id >= first_nil_id)
-      continue;
-    party_.text = describe(bell()->self()) + ": receives from channel "
-                  + std::to_string(channel->id);
-    if (*channel->name() != '\0')
-      party_.text += std::string{" \""} + channel->name() + '"';
-    if (--others != 0)
-      party_.text += " and " + std::to_string(others) + " more";
-    channel->retain();
-    registered_ = channel;
-    channel->home().parties.add(party_);
-    return;
-  }
 }
 
 void actor_pump::start() {
@@ -80,7 +61,7 @@ void actor_pump::turn() {
     actor_pump& self;
     explicit run(actor_pump& pump) noexcept : self(pump) {
       self.running_ = true;
-      self.party_.waits.store(false, std::memory_order_relaxed);
+      self.party_.waits(false);
     }
     ~run() {
       self.running_ = false;
@@ -184,7 +165,7 @@ void actor_pump::wait() {
     bell()->ring();
     return;
   }
-  party_.waits.store(true, std::memory_order_relaxed);
+  party_.waits(true);
   if (time != select_engine::none)
     watch(deadline);
 }
@@ -245,10 +226,7 @@ void actor_pump::end(bool clear) noexcept {
     back += each->let_go();
   returned_.fetch_add(back, std::memory_order_relaxed);
   feeds_.clear();
-  if (registered_ != nullptr) {
-    registered_->home().parties.remove(party_);
-    std::exchange(registered_, nullptr)->release();
-  }
+  party_.leave();
   let_go(clear);
 }
 

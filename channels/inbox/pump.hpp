@@ -16,7 +16,7 @@
 #include <vector>
 
 #include <levada/actors/actor_work.hpp>
-#include <levada/actors/party_list.hpp>
+#include <levada/actors/actor_party.hpp>
 #include <levada/channels/inbox/feed.hpp>
 
 namespace levada::detail {
@@ -60,7 +60,6 @@ private:
   bool stop_waiting();
   void watch(time_point deadline);
   void end(bool clear) noexcept;
-  void register_party();
 
   std::vector<std::unique_ptr<actor_feed>> feeds_;
   /// What each of them may have in hand.
@@ -83,8 +82,7 @@ private:
   std::atomic<std::uint64_t> returned_{0};
 
   /// For dump(); in the registry of the first receiver that has one.
-  party party_;
-  channel_core* registered_ = nullptr;
+  actor_party party_;
 };
 
 } // namespace levada::detail
