@@ -62,7 +62,8 @@ public:
 private:
   template <class F, class E>
   void answer(F on_sent, E on_error, detail::response_order order) {
-    static_assert(std::is_invocable_v<F&> || std::is_invocable_v<F&, send_status>,
+    static_assert(std::is_invocable_v<F&>
+                    || std::is_invocable_v<F&, send_status>,
                   "on_sent is called with nothing, or a send_status");
     static_assert(std::same_as<E, detail::error_to_actor>
                     || std::is_invocable_v<E&, std::error_code, T>

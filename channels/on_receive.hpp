@@ -34,7 +34,8 @@
 // Lives     an actor stays alive while it may receive, without a behavior too, as
 //           it does while a response is to come; it ends by itself when nothing
 //           else is left to do. A channel whose last sender that actor holds will
-//           not close by itself.
+//           not close by itself. From a nil receiver nothing comes: it is left
+//           out, and keeps nobody alive.
 // Threads   in the actor's context: its constructor, make_behavior(), handlers.
 //           The counts may be read anywhere.
 // Cost      one message to itself per turn of up to half the credit; per item one

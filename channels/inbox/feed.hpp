@@ -44,6 +44,10 @@ public:
   /// What is in hand goes back, and the receiver goes. How many went back.
   virtual std::uint32_t let_go() noexcept = 0;
 
+  /// True when nothing can ever come, not even an end: a nil handle.
+  virtual bool is_nil() const noexcept {
+    return false;
+  }
   /// The channel it takes from, for dump(); null for none in particular.
   virtual channel_core* channel() const noexcept = 0;
 };
@@ -142,6 +146,9 @@ public:
     return left;
   }
 
+  bool is_nil() const noexcept override {
+    return !from_;
+  }
   channel_core* channel() const noexcept override {
     return handle_access::core(from_);
   }

@@ -34,6 +34,11 @@ actor_pump::~actor_pump() {
 }
 
 void actor_pump::start() {
+  std::erase_if(feeds_, [](const auto& each) { return each->is_nil(); });
+  if (feeds_.empty()) {
+    cancel();
+    return;
+  }
   arm();
   bell()->ring();
 }

@@ -15,8 +15,8 @@
 #include <optional>
 #include <vector>
 
-#include <levada/actors/actor_work.hpp>
 #include <levada/actors/actor_party.hpp>
+#include <levada/actors/actor_work.hpp>
 #include <levada/channels/inbox/feed.hpp>
 
 namespace levada::detail {

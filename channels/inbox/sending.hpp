@@ -99,8 +99,7 @@ private:
     const auto how = step_.result;
     party_.leave();
     let_go(false);
-    auto result
-      = step_.finish(how == outcome::done ? errc{} : errc_of(how));
+    auto result = step_.finish(how == outcome::done ? errc{} : errc_of(how));
     to_ = {};
     if (result)
       handlers_->sent(result.status());
