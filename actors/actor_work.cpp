@@ -122,6 +122,21 @@ void actor_work::let_go(bool clear) noexcept {
   bell->release();
 }
 
+namespace {
+
+/// Reads what CAF keeps from all but its actors.
+struct opened : caf::scheduled_actor {
+  static bool awaits(const caf::scheduled_actor& self) noexcept {
+    return !(self.*&opened::awaited_responses_).empty();
+  }
+};
+
+} // namespace
+
+bool awaits_response(const caf::scheduled_actor& self) noexcept {
+  return opened::awaits(self);
+}
+
 void fail_request(caf::scheduled_actor& self, std::error_code code) {
   auto why = caf::make_error(caf::sec::runtime_error, code.message());
   self.call_error_handler(why);

@@ -158,6 +158,9 @@ private:
   Work* work_ = nullptr;
 };
 
+/// True while a response is await()ed there: nothing else is to run.
+LEVADA_API bool awaits_response(const caf::scheduled_actor& self) noexcept;
+
 /// Hands `code` to the actor's error handler, as CAF does for a request without
 /// a handler for errors. In the actor's context.
 LEVADA_API void fail_request(caf::scheduled_actor& self, std::error_code code);

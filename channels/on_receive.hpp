@@ -119,7 +119,7 @@ subscription on_receive(Self* self, R&& from, F handler, G on_close = {},
                             options.credit);
 }
 
-/// One of the receivers of on_select, and its handler; made by on().
+/// One of the receivers of on_select, and its handler; made by when().
 class receive_case {
 public:
   explicit receive_case(std::unique_ptr<detail::actor_feed> feed) noexcept
@@ -133,9 +133,9 @@ private:
   std::unique_ptr<detail::actor_feed> feed_;
 };
 
-/// `on(rx, handler)` or `on(rx, handler, on_close)`: a case of on_select.
+/// `when(rx, handler)` or `when(rx, handler, on_close)`: a case of on_select.
 template <class R, class F, class G = detail::nothing_on_close>
-receive_case on(R&& from, F handler, G on_close = {}) {
+receive_case when(R&& from, F handler, G on_close = {}) {
   return receive_case{detail::make_feed(
     std::forward<R>(from), std::move(handler), std::move(on_close))};
 }

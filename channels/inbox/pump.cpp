@@ -104,7 +104,8 @@ bool actor_pump::handle_some() {
       each->refill(share_, looks);
   looks = std::max(looks, quantum_);
   for (auto left = quantum_; left > 0; --left) {
-    if (over_)
+    // (CAF holds the next turn up itself)
+    if (over_ || awaits_response(bell()->self()))
       return true;
     if (!handle_next(looks))
       return looks == 0;
@@ -132,7 +133,9 @@ bool actor_pump::handle_next(std::uint32_t& looks) {
 }
 
 void actor_pump::report_ends() {
-  for (std::size_t i = 0; i < feeds_.size() && !over_; ++i)
+  const auto may_go_on
+    = [this] { return !over_ && !awaits_response(bell()->self()); };
+  for (std::size_t i = 0; i < feeds_.size() && may_go_on(); ++i)
     if (feeds_[i]->is_over()) {
       const auto ended = std::move(feeds_[i]);
       feeds_.erase(feeds_.begin() + static_cast<std::ptrdiff_t>(i--));

@@ -15,10 +15,10 @@
 
 namespace levada_tests {
 
-using levada::on;
 using levada::on_receive;
 using levada::on_select;
 using levada::subscription;
+using levada::when;
 
 /// What came, in order; from any thread. Copies are of the same.
 template <class T>

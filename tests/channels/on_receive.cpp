@@ -239,6 +239,8 @@ TEST_CASE("messages come in between however much there is to receive") {
 TEST_CASE("an awaited request holds up what an actor receives") {
   runtime rt{{.workers = 2}};
   auto [tx, rx] = make_channel<int>(rt, {.capacity = 100});
+  for (int i = 0; i < 10; ++i)
+    REQUIRE(tx.try_send(i));
   const gate hold;
   const texts seen;
   const auto slow = rt.system().spawn(
@@ -259,11 +261,9 @@ TEST_CASE("an awaited request holds up what an actor receives") {
                        to.add("answer");
                      });
                  },
-                 {}, {.credit = 1});
+                 {}, {.credit = 10});
     },
     rx, slow, seen);
-  for (int i = 0; i < 10; ++i)
-    REQUIRE(tx.try_send(i));
   until([&] { return hold.arrived() == 1; });
   CHECK(seen.all() == std::vector<std::string>{"item 0"});
   hold.open();

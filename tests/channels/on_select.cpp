@@ -25,8 +25,9 @@ TEST_CASE(
   const auto who = rt.system().spawn(
     [seen](event_based_actor* self, receiver<int> a, receiver<std::string> b) {
       on_select(
-        self, on(std::move(a), [seen](int n) { seen.add(std::to_string(n)); }),
-        on(
+        self,
+        when(std::move(a), [seen](int n) { seen.add(std::to_string(n)); }),
+        when(
           std::move(b), [seen](const std::string& s) { seen.add(s); },
           [seen] { seen.add("no more words"); }));
     },
@@ -45,8 +46,8 @@ TEST_CASE("several receivers share one credit") {
   const auto spawned
     = [hold](event_based_actor* self, receiver<int> one, receiver<int> two) {
         on_select(self, {.credit = 10},
-                  on(std::move(one), [=](int) { hold.pass(); }),
-                  on(std::move(two), [=](int) { hold.pass(); }));
+                  when(std::move(one), [=](int) { hold.pass(); }),
+                  when(std::move(two), [=](int) { hold.pass(); }));
       };
   rt.system().spawn(spawned, a.rx, b.rx);
   for (int handled = 1; handled <= 200; ++handled) {
@@ -71,7 +72,7 @@ TEST_CASE(
         heard.add(n);
         hold.pass();
       };
-      on_select(self, on(std::move(one), hear), on(std::move(two), hear));
+      on_select(self, when(std::move(one), hear), when(std::move(two), hear));
     },
     a.rx, b.rx);
   until_receivers_wait(a.tx, 1);
@@ -96,9 +97,10 @@ TEST_CASE("one receiver's end leaves the others, and the last one's ends it") {
   const auto who = rt.system().spawn(
     [seen](event_based_actor* self, receiver<int> one, receiver<int> two) {
       const auto hear = [seen](int n) { seen.add(std::to_string(n)); };
-      on_select(self, on(std::move(one), hear, [seen] { seen.add("a ends"); }),
-                on(std::move(two), hear, [seen] { seen.add("b ends"); }),
-                on(receiver<int>{}, hear, [seen] { seen.add("never"); }));
+      on_select(self,
+                when(std::move(one), hear, [seen] { seen.add("a ends"); }),
+                when(std::move(two), hear, [seen] { seen.add("b ends"); }),
+                when(receiver<int>{}, hear, [seen] { seen.add("never"); }));
     },
     std::move(a.rx), std::move(b.rx));
   a.tx.close();
@@ -125,8 +127,8 @@ TEST_CASE("cancel, quit and death hand back what every receiver had (U-25)") {
         if (n == 1 && how == 1)
           self->quit();
       };
-      *listening = on_select(self, {.credit = 8}, on(std::move(one), hear),
-                             on(std::move(two), hear));
+      *listening = on_select(self, {.credit = 8}, when(std::move(one), hear),
+                             when(std::move(two), hear));
     },
     a.rx, b.rx);
   until([&] { return hold.arrived() == 1; });
@@ -149,9 +151,9 @@ TEST_CASE("events, converting receivers and channels are cases alike") {
   const auto who = rt.system().spawn(
     [seen](event_based_actor* self, levada::event bell, receiver<int> in) {
       on_select(self,
-                on(levada::any_receiver<double>{std::move(in)},
-                   [seen](double x) { seen.add(std::to_string(x)); }),
-                on(bell, [self, seen](levada::unit) {
+                when(levada::any_receiver<double>{std::move(in)},
+                     [seen](double x) { seen.add(std::to_string(x)); }),
+                when(bell, [self, seen](levada::unit) {
                   seen.add("rings");
                   self->quit();
                 }));
@@ -171,7 +173,8 @@ TEST_CASE("a credit below one for each receiver is refused") {
   const auto who = rt.system().spawn(
     [said](event_based_actor* self, receiver<int> in) {
       try {
-        on_select(self, {.credit = 1}, on(in, [](int) {}), on(in, [](int) {}));
+        on_select(self, {.credit = 1}, when(in, [](int) {}),
+                  when(in, [](int) {}));
       } catch (const levada::channel_error& why) {
         said.add(why.what());
       }
