@@ -4,6 +4,7 @@
 #include <levada/actors/channel_info.hpp>
 #include <levada/actors/close_record.hpp>
 #include <levada/actors/owner.hpp>
+#include <levada/channels/actor_send.hpp>
 #include <levada/channels/any_receiver.hpp>
 #include <levada/channels/any_sender.hpp>
 #include <levada/channels/arrows.hpp>
@@ -28,6 +29,7 @@
 #include <levada/channels/map.hpp>
 #include <levada/channels/merge.hpp>
 #include <levada/channels/missed_tick.hpp>
+#include <levada/channels/on_receive.hpp>
 #include <levada/channels/oneshot.hpp>
 #include <levada/channels/owned.hpp>
 #include <levada/channels/pipe.hpp>
