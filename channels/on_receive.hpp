@@ -10,7 +10,7 @@
 // For event-based actors of any kind: dynamically or statically typed, stateful,
 // or a class of your own, in its constructor too. Blocking actors receive with
 // blocking_receive(). The receiver may be of any kind: plain, broadcast,
-// any_receiver, combinators, `timer` (on the steady clock).
+// any_receiver, combinators, `timer` (by the steady clock).
 //
 // Runs      the handler, in the actor's own context, one item at a time, whatever
 //           behavior is in force: become(), default handlers and skipping do not

@@ -179,18 +179,13 @@ void actor_pump::wait() {
 }
 
 /// Lets the actor have a turn at `deadline`. A message that comes earlier serves
-/// as well: the turn sees that it is too early, and asks for another one.
+/// as well: the turn sees that it is too early, and asks for another one. (None
+/// is asked for that is days away: it would hold the actor until then.)
 void actor_pump::watch(time_point deadline) {
   const auto now = std::chrono::steady_clock::now();
-  if (deadline > now) {
-    hurries_ = 0;
-    if (timer_ > now && timer_ <= deadline)
-      return;
-  } else if (++hurries_ > 2) {
-    throw_error(make_error_code(errc::invalid_argument),
-                "an actor's timer runs on the steady clock, as the actor does: "
-                "not on the clock of a runtime that has another one");
-  }
+  deadline = std::min(deadline, now + std::chrono::hours{1});
+  if (timer_ > now && timer_ <= deadline)
+    return;
   timer_ = deadline;
   bell()->ring_at(deadline);
 }

@@ -73,7 +73,6 @@ private:
   std::optional<round> round_;
   /// A message is to come then, if that has not passed.
   time_point timer_ = time_point::min();
-  std::uint32_t hurries_ = 0;
   bool running_ = false;
   bool over_ = false;
 

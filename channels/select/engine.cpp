@@ -71,7 +71,7 @@ bool select_engine::start(waiter& who, select_case** cases,
                           std::uint32_t count) {
   cases_ = cases;
   count_ = count;
-  return !try_each(false, time_point::min()) && enlist_all(who);
+  return enlist_all(who);
 }
 
 void select_engine::poll(select_case** cases, std::uint32_t count, bool biased,

@@ -76,9 +76,10 @@ public:
                std::source_location line, select_case** cases,
                std::uint32_t count, bool biased, const extra_cases& extra);
 
-  /// Runs it for a party that is told instead of woken, without limits. False:
-  /// a case has happened, see settle(). True: `who` will be told, unless
-  /// give_up() says otherwise.
+  /// Runs it for a party that is told instead of woken, without limits, and that
+  /// has just found nothing. False: the first that is ready after all has
+  /// happened, see settle(). True: `who` will be told, unless give_up() says
+  /// otherwise.
   bool start(waiter& who, select_case** cases, std::uint32_t count);
 
   /// After start() was true: ends the wait. False: a case was faster, and the

@@ -2,6 +2,7 @@
 // comes twice, nobody waits for ever.
 #include <algorithm>
 #include <climits>
+#include <optional>
 #include <random>
 #include <stdexcept>
 
@@ -16,7 +17,29 @@ namespace {
 using caf::event_based_actor;
 using caf::exit_reason;
 
-constexpr int victims = 10000;
+constexpr int victims = 5000;
+
+/// A runtime of its own, or one in a system with CAF's own scheduler.
+class home {
+public:
+  home(bool borrows, std::size_t workers) {
+    if (!borrows) {
+      rt_.emplace(levada::runtime_options{.workers = workers});
+      return;
+    }
+    config_.set("scheduler.max-threads", workers);
+    system_.emplace(config_);
+    rt_.emplace(*system_);
+  }
+  runtime& rt() {
+    return *rt_;
+  }
+
+private:
+  caf::actor_system_config config_;
+  std::optional<caf::actor_system> system_;
+  std::optional<runtime> rt_;
+};
 
 /// How a victim ends by itself, after so many items.
 struct fate {
@@ -80,7 +103,8 @@ TEST_CASE(
   const auto seed = std::random_device{}();
   CAPTURE(seed);
   std::mt19937 dice{seed};
-  runtime rt{{.workers = 2}};
+  home where{GENERATE(false, true), 2};
+  auto& rt = where.rt();
   for (const int capacity : {0, 1, 5, 64}) {
     auto [tx, rx] = make_channel<int>(rt, {.capacity = capacity});
     tally all{0};
@@ -117,7 +141,8 @@ TEST_CASE("actors that die side by side receive every item once (U-25)",
   const auto seed = std::random_device{}();
   CAPTURE(seed);
   std::mt19937 dice{seed};
-  runtime rt{{.workers = 3}};
+  home where{GENERATE(false, true), 3};
+  auto& rt = where.rt();
   for (const int capacity : {0, 3}) {
     auto [tx, rx] = make_channel<int>(rt, {.capacity = capacity});
     constexpr int items = 1 << 22;
@@ -167,7 +192,8 @@ TEST_CASE("actors that die while they send have sent, or have not (U-25)",
   const auto seed = std::random_device{}();
   CAPTURE(seed);
   std::mt19937 dice{seed};
-  runtime rt{{.workers = 2}};
+  home where{GENERATE(false, true), 2};
+  auto& rt = where.rt();
   auto [tx, rx] = make_channel<int>(rt, {.capacity = 2});
   std::atomic<std::uint64_t> acknowledged{0};
   auto receiving = rt.spawn(
