@@ -11,6 +11,8 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
+#include <ctime>
+#include <iomanip>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -78,37 +80,60 @@ levada::task<> channel_sender(levada::sender<item> out, item items) {
   }
 }
 
-double ns_each(steady::time_point begin, item items) {
-  const std::chrono::duration<double, std::nano> took = steady::now() - begin;
-  return took.count() / static_cast<double>(items);
-}
+/// Nanoseconds an item, on the wall and of the processors.
+struct figure {
+  double wall;
+  double cpu;
+};
 
-double measure_plain(levada::runtime& rt, item items) {
+class stopwatch {
+public:
+  figure each(item items) const {
+    const std::chrono::duration<double, std::nano> took
+      = steady::now() - begin_;
+    const auto cpu = static_cast<double>(std::clock() - cpu_) * 1e9
+                     / static_cast<double>(CLOCKS_PER_SEC);
+    return {took.count() / static_cast<double>(items),
+            cpu / static_cast<double>(items)};
+  }
+
+private:
+  steady::time_point begin_ = steady::now();
+  std::clock_t cpu_ = std::clock();
+};
+
+figure measure_plain(levada::runtime& rt, item items) {
   auto [done, all] = levada::make_channel<item>(rt, {.capacity = 1});
-  const auto begin = steady::now();
+  const stopwatch watch;
   auto to = rt.system().spawn(plain_receiver, items, done);
   rt.system().spawn(plain_sender, to, items);
   const auto sum = all.blocking_receive();
-  const auto result = ns_each(begin, items);
+  const auto result = watch.each(items);
   check(*sum, items);
   return result;
 }
 
-double measure_channel(levada::runtime& rt, item items, int capacity) {
+figure measure_channel(levada::runtime& rt, item items, int capacity) {
   auto [done, all] = levada::make_channel<item>(rt, {.capacity = 1});
   auto [tx, rx] = levada::make_channel<item>(rt, {.capacity = capacity});
-  const auto begin = steady::now();
+  const stopwatch watch;
   rt.system().spawn(channel_receiver, std::move(rx), done);
   rt.spawn(channel_sender, std::move(tx), items).detach();
   const auto sum = all.blocking_receive();
-  const auto result = ns_each(begin, items);
+  const auto result = watch.each(items);
   check(*sum, items);
   return result;
 }
 
-double median(std::vector<double> figures) {
-  std::sort(figures.begin(), figures.end());
-  return figures[figures.size() / 2];
+figure median(const std::vector<figure>& figures) {
+  const auto middle = [&](double figure::* part) {
+    std::vector<double> all;
+    for (const auto& each : figures)
+      all.push_back(each.*part);
+    std::sort(all.begin(), all.end());
+    return all[all.size() / 2];
+  };
+  return {middle(&figure::wall), middle(&figure::cpu)};
 }
 
 } // namespace
@@ -118,18 +143,22 @@ int main(int argc, char** argv) {
   const int rounds = argc > 2 ? std::atoi(argv[2]) : 9;
   const std::vector<int> capacities{0, 16, 64, 1024};
   levada::runtime rt{{.workers = 2}};
-  std::vector<double> plain;
-  std::vector<std::vector<double>> through(capacities.size());
+  std::vector<figure> plain;
+  std::vector<std::vector<figure>> through(capacities.size());
   for (int i = 0; i < rounds; ++i) {
     plain.push_back(measure_plain(rt, items));
     for (std::size_t c = 0; c < capacities.size(); ++c)
       through[c].push_back(measure_channel(rt, items, capacities[c]));
   }
   const auto base = median(plain);
-  std::cout << "actor to actor: " << base << " ns an item\n";
+  std::cout << std::fixed << std::setprecision(1)
+            << "actor to actor: " << base.wall << " ns an item, " << base.cpu
+            << " ns of processors\n";
   for (std::size_t c = 0; c < capacities.size(); ++c) {
     const auto each = median(through[c]);
-    std::cout << "channel to actor, capacity " << capacities[c] << ": " << each
-              << " ns an item, " << base / each << " times as fast\n";
+    std::cout << "channel to actor, capacity " << capacities[c] << ": "
+              << each.wall << " ns an item, " << each.cpu
+              << " ns of processors; " << base.wall / each.wall << " and "
+              << base.cpu / each.cpu << " times as fast\n";
   }
 }
