@@ -29,8 +29,7 @@
 //           have learnt before that nothing is left; then it is a dead letter.)
 // Throws    what the handler throws is to CAF what a behavior throws: the actor's
 //           exception handler has it, then the actor ends. The item counts as
-//           received. An end of the actor in a constructor that throws is the
-//           constructor's problem: call on_receive last there.
+//           received.
 // Lives     an actor stays alive while it may receive, without a behavior too, as
 //           it does while a response is to come; it ends by itself when nothing
 //           else is left to do. A channel whose last sender that actor holds will

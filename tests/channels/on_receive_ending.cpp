@@ -263,6 +263,59 @@ TEST_CASE("the end comes once, in the actor's context, after the last item") {
   CHECK(seen.all()[4] == "behavior");
 }
 
+TEST_CASE("the end waits for a response that the last item's handler awaits") {
+  runtime rt{{.workers = 2}};
+  auto [tx, rx] = make_channel<int>(rt, {.capacity = 1});
+  REQUIRE(tx.try_send(1));
+  tx.close();
+  const gate hold;
+  const texts seen;
+  const auto slow = rt.system().spawn(
+    [](event_based_actor*, gate at) {
+      return caf::behavior{[at](int n) {
+        at.pass();
+        return n;
+      }};
+    },
+    hold);
+  const auto who = rt.system().spawn(
+    [](event_based_actor* self, receiver<int> in, caf::actor whom, texts to) {
+      on_receive(
+        self, std::move(in),
+        [=](int n) {
+          self->request(whom, caf::infinite, n).await([to](int) {
+            to.add("answer");
+          });
+        },
+        [to] { to.add("end"); });
+    },
+    std::move(rx), slow, seen);
+  until([&] { return hold.arrived() == 1; });
+  hold.open();
+  CHECK(end_of(rt.system(), who) == "none");
+  CHECK(seen.all() == std::vector<std::string>{"answer", "end"});
+}
+
+namespace {
+
+struct stillborn : event_based_actor {
+  stillborn(caf::actor_config& config, receiver<int> in)
+      : event_based_actor(config) {
+    on_receive(this, std::move(in), [](int) {});
+    throw std::runtime_error("not today");
+  }
+};
+
+} // namespace
+
+TEST_CASE("a constructor that throws afterwards leaves nothing behind") {
+  runtime rt{{.workers = 1}};
+  const auto ends = with_numbers(rt, 3);
+  CHECK_THROWS_AS(rt.system().spawn<stillborn>(ends.rx), std::runtime_error);
+  CHECK(ends.tx.info().receiver_handles == 1);
+  CHECK(rest_of(ends.rx) == numbers(0, 3));
+}
+
 TEST_CASE("what on_close throws ends the actor, and is not told again") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt);
