@@ -7,6 +7,9 @@ namespace levada::detail {
 
 namespace {
 
+/// For receivers that take one item at a time.
+constexpr std::uint32_t least_looks = 16;
+
 std::uint32_t share_of(std::uint32_t credit, std::size_t feeds) {
   if (credit == 0 || credit < feeds || credit > channel_core::max_capacity)
     throw_error(make_error_code(errc::invalid_argument),
@@ -98,29 +101,27 @@ void actor_pump::work() {
 
 /// True: there may be more.
 bool actor_pump::handle_some() {
-  auto looks = std::max(quantum_, share_);
+  more_ = false;
   for (auto& each : feeds_)
-    if (each->in_hand() <= share_ / 2 && !each->is_over())
-      each->refill(share_, looks);
-  looks = std::max(looks, quantum_);
+    if (each->in_hand() <= share_ / 2)
+      refill(*each);
   for (auto left = quantum_; left > 0; --left) {
     // (CAF holds the next turn up itself)
     if (over_ || awaits_response(bell()->self()))
       return true;
-    if (!handle_next(looks))
-      return looks == 0;
+    if (!handle_next())
+      return more_;
   }
   return true;
 }
 
-/// Receivers that have something take turns. False: none has; nor can it be said
-/// when no looks are left.
-bool actor_pump::handle_next(std::uint32_t& looks) {
+/// Receivers that have something take turns. False: none has.
+bool actor_pump::handle_next() {
   for (std::size_t tried = 0; tried < feeds_.size(); ++tried) {
     auto& one = *feeds_[next_];
     next_ = next_ + 1 == feeds_.size() ? 0 : next_ + 1;
-    if (one.in_hand() == 0 && !one.is_over())
-      one.refill(share_, looks);
+    if (one.in_hand() == 0)
+      refill(one);
     if (one.in_hand() == 0)
       continue;
     // Before the handler runs: it may throw, and ask how many.
@@ -130,6 +131,17 @@ bool actor_pump::handle_next(std::uint32_t& looks) {
     return true;
   }
   return false;
+}
+
+/// Each has looks of its own: one that filters everything out is not to keep the
+/// others from theirs.
+void actor_pump::refill(actor_feed& one) {
+  if (one.is_over())
+    return;
+  auto looks = std::max(share_, least_looks);
+  one.refill(share_, looks);
+  if (looks == 0 && one.in_hand() == 0)
+    more_ = true;
 }
 
 void actor_pump::report_ends() {

@@ -53,7 +53,8 @@ private:
 
   void work();
   bool handle_some();
-  bool handle_next(std::uint32_t& looks);
+  bool handle_next();
+  void refill(actor_feed& one);
   void report_ends();
   bool all_over() const noexcept;
   void wait();
@@ -73,6 +74,8 @@ private:
   std::optional<round> round_;
   /// A message is to come then, if that has not passed.
   time_point timer_ = time_point::min();
+  /// Of this turn: somebody was not done looking.
+  bool more_ = false;
   bool running_ = false;
   bool over_ = false;
 

@@ -1,6 +1,7 @@
 // Actors that receive from several channels at once.
 #include <levada/channels/any_receiver.hpp>
 #include <levada/channels/event.hpp>
+#include <levada/channels/filter.hpp>
 
 #include "actor_support.hpp"
 
@@ -36,6 +37,24 @@ TEST_CASE(
   const std::vector<std::string> expected{
     "0", "a", "1", "b", "2", "c", "3", "4", "no more words"};
   CHECK(seen.all() == expected);
+}
+
+TEST_CASE("a filter that lets nothing through keeps nobody else waiting") {
+  runtime rt{{.workers = 1}};
+  const auto many = with_numbers(rt, 100000);
+  const ints left;
+  const auto hear
+    = [left, many](int) { left.add(static_cast<int>(many.rx.size())); };
+  rt.system().spawn(
+    [hear](event_based_actor* self, receiver<int> one, receiver<int> two) {
+      on_select(self,
+                when(levada::filter(std::move(one), [](int) { return false; }),
+                     [](int) {}),
+                when(std::move(two), hear));
+    },
+    many.rx, series(rt, 0, 100));
+  until([&] { return left.size() == 100; });
+  CHECK(left.all().back() > 0);
 }
 
 TEST_CASE("several receivers share one credit") {
