@@ -423,16 +423,10 @@ void channel_core::put_back(item_row& items, std::uint32_t total) noexcept {
     ++first;
   for (auto next = total; next > first; --next) {
     auto* const item = items.cell(next - 1);
-    if (count == slots && !try_grow()) {
-      count_dead_letters(1);
-      strays.add(item, dead_letter_reason::abandoned, sink());
+    if (store_first(*this, item))
       continue;
-    }
-    head = (head - 1) & (slots - 1);
-    mover.relocate(slot(0, type.size), item);
-    ++count;
-    if (has_receipts)
-      --rare()->left;
+    count_dead_letters(1);
+    strays.add(item, dead_letter_reason::abandoned, sink());
   }
 }
 
