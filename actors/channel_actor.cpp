@@ -11,6 +11,8 @@
 #include <caf/sec.hpp>
 #include <caf/system_messages.hpp>
 
+#include <levada/actors/caf_error.hpp>
+#include <levada/actors/channel_door.hpp>
 #include <levada/actors/registry.hpp>
 #include <levada/runtime/engine.hpp>
 #include <levada/runtime/sanitizer.hpp>
@@ -84,10 +86,31 @@ channel_actor::channel_actor(caf::actor_config& config,
                              const channel_setup& setup, std::uint64_t id,
                              channel_directory& home)
     : caf::monitorable_actor(config),
-      channel_core(setup, id, &home) {
+      channel_core(setup, id, &home),
+      on_exit_(setup.on_exit) {
 }
 
-channel_actor::~channel_actor() = default;
+channel_actor::~channel_actor() {
+  // acquire: it may have been made by another thread
+  delete door_.load(std::memory_order_acquire);
+}
+
+channel_door& channel_actor::door() {
+  // acquire: pairs with the exchange of whoever made it
+  auto* present = door_.load(std::memory_order_acquire);
+  if (present != nullptr)
+    return *present;
+  auto made = std::make_unique<channel_door>(*this);
+  // release: who finds it finds it made
+  if (door_.compare_exchange_strong(present, made.get(),
+                                    std::memory_order_acq_rel))
+    return *made.release();
+  return *present;
+}
+
+const outsider_count& channel_actor::outsiders() const noexcept {
+  return home().outsiders;
+}
 
 const char* channel_actor::name() const {
   const auto* given = channel_core::name();
@@ -98,20 +121,21 @@ void channel_actor::enqueue(caf::mailbox_element_ptr message,
                             caf::execution_unit* unit) {
   const auto& content = message->content();
   if (content.match_elements<caf::exit_msg>()) {
-    const auto& exit = content.get_as<caf::exit_msg>(0);
-    if (!exit.reason)
-      return; // a linked actor ended well
-    // `kill` drops what is buffered, any other reason leaves it to be received.
-    // Both end the actor later: CAF may hold our mutex right now.
-    close_quietly({close_reason::killed});
-    home_system().scheduler().enqueue(
-      new ending_job(*this, exit.reason == caf::exit_reason::kill));
+    exit(content.get_as<caf::exit_msg>(0).reason);
     return;
   }
-  if (content.match_elements<caf::down_msg>())
+  if (content.match_elements<caf::down_msg>()) {
+    // acquire: as in door()
+    if (auto* present = door_.load(std::memory_order_acquire))
+      present->enqueue(std::move(message));
     return;
+  }
   if (content.match_elements<caf::sys_atom, caf::get_atom, std::string>()) {
     handle_system_message(*message, unit, true);
+    return;
+  }
+  if (channel_door::knows(content)) {
+    door().enqueue(std::move(message));
     return;
   }
   if (getf(is_terminated_flag)) {
@@ -123,6 +147,24 @@ void channel_actor::enqueue(caf::mailbox_element_ptr message,
     message->sender->enqueue(
       ctrl(), message->mid.response_id(),
       caf::make_message(caf::make_error(caf::sec::unexpected_message)), unit);
+}
+
+/// Both ways to end end the actor later: CAF may hold our mutex right now.
+void channel_actor::exit(const caf::error& why) {
+  const bool kill = why == caf::exit_reason::kill;
+  if (!why || (on_exit_ == exit_policy::ignore && !kill))
+    return; // a linked actor ended well, or it is none of ours
+  auto kept = why;
+  auto cause = std::make_exception_ptr(
+    std::runtime_error{"exit message: " + to_text(why)});
+  {
+    spin_guard guard{lock};
+    if (is_open())
+      std::swap(exit_reason_, kept);
+  }
+  close_quietly({close_reason::killed, std::move(cause)});
+  const bool drops = kill || on_exit_ == exit_policy::destroy;
+  home_system().scheduler().enqueue(new ending_job(*this, drops));
 }
 
 void channel_actor::on_destroy() {
@@ -138,7 +180,12 @@ void channel_actor::end(close_reason why) {
   // A refusing state first: whoever sees the actor ended finds it closed.
   close_quietly({why, nullptr, why == close_reason::killed});
   setf(is_terminated_flag);
-  cleanup(exit_reason_of(why), nullptr);
+  caf::error reason;
+  {
+    spin_guard guard{lock};
+    std::swap(reason, exit_reason_);
+  }
+  cleanup(reason ? std::move(reason) : exit_reason_of(why), nullptr);
 }
 
 bool channel_actor::retain_if_alive() noexcept {

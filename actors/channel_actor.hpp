@@ -1,7 +1,7 @@
 // channel_actor: what a channel is to CAF.
 //
 // An actor without a mailbox: address, monitor, link, exit and registry work as
-// for any actor; messages are served in the sender's thread. It must derive
+// for any actor; messages are served by a job (see channel_door.hpp). It must derive
 // from caf::monitorable_actor first (CAF finds the object behind the control
 // block by that).
 //
@@ -14,11 +14,16 @@
 //    engine ends all channels before the system goes.
 #pragma once
 
+#include <atomic>
+
 #include <caf/monitorable_actor.hpp>
 
 #include <levada/actors/channel_core.hpp>
+#include <levada/runtime/directory.hpp>
 
 namespace levada::detail {
+
+class channel_door;
 
 class channel_actor final : public caf::monitorable_actor, public channel_core {
 public:
@@ -41,8 +46,24 @@ public:
   /// What CAF holds.
   caf::strong_actor_ptr pointer();
 
+  /// Where messages to it are served, made when it is first needed.
+  channel_door& door();
+
+  /// Who may wake a task and is none, as the channel's runtime counts them.
+  const outsider_count& outsiders() const noexcept;
+
   /// The exit reason that tells CAF of `why`.
   static caf::error exit_reason_of(close_reason why);
+
+private:
+  void exit(const caf::error& why);
+
+  const exit_policy on_exit_;
+  /// Of the exit message that closed it: what it ends with. Guarded by `lock`.
+  caf::error exit_reason_;
+
+  /// Null until somebody has sent it a message it knows.
+  std::atomic<channel_door*> door_{nullptr};
 };
 
 } // namespace levada::detail

@@ -16,6 +16,15 @@ enum class overflow : std::uint8_t {
   drop_incoming,      ///< the item being sent goes
 };
 
+/// What a channel does when it gets an exit message with a reason: somebody's it
+/// is linked to, or from send_exit. (One without a reason means nothing to it, and
+/// exit_reason::kill always drops what is buffered.)
+enum class exit_policy : std::uint8_t {
+  close,   ///< it closes; what is buffered can be received
+  ignore,  ///< nothing
+  destroy, ///< it closes, and what is buffered goes to the dead-letter hook
+};
+
 namespace detail {
 
 class owner_table;
@@ -25,6 +34,7 @@ struct channel_setup {
   const char* name = "";
   std::uint32_t capacity = 0;
   overflow policy = overflow::wait;
+  exit_policy on_exit = exit_policy::close;
   dead_letter_sink* sink = nullptr; ///< owned by the channel from then on
   owner_table* owners = nullptr;    ///< likewise
   std::uint32_t max_deliveries = 0; ///< of a lent item; 0: any number

@@ -149,12 +149,13 @@ void party_list::print(std::ostream& out) const {
         << '\n';
 }
 
-std::unique_ptr<directory> make_directory() {
-  return channel_directory::make();
+std::unique_ptr<directory> make_directory(outsider_count outsiders) {
+  return channel_directory::make(std::move(outsiders));
 }
 
-std::unique_ptr<directory> channel_directory::make() {
-  return std::make_unique<engine_directory>(*new channel_directory);
+std::unique_ptr<directory> channel_directory::make(outsider_count outsiders) {
+  return std::make_unique<engine_directory>(
+    *new channel_directory{std::move(outsiders)});
 }
 
 channel_directory& channel_directory::of(engine& where) {

@@ -25,7 +25,7 @@ namespace levada::detail {
 class channel_directory {
 public:
   /// The engine's view of a new registry.
-  static std::unique_ptr<directory> make();
+  static std::unique_ptr<directory> make(outsider_count outsiders);
 
   /// The registry of `where`.
   static channel_directory& of(engine& where);
@@ -53,6 +53,8 @@ public:
 
   /// Those who use these channels and are no tasks.
   party_list parties;
+  /// The engine's.
+  const outsider_count outsiders;
 
   /// The runtime as an owner, made when it is first asked for.
   std::shared_ptr<owner_state> owner();
@@ -74,7 +76,9 @@ private:
     std::size_t count = 0;
   };
 
-  channel_directory() = default;
+  explicit channel_directory(outsider_count outsiders) noexcept
+      : outsiders(std::move(outsiders)) {
+  }
   ~channel_directory() = default;
 
   shard& shard_of(std::uint64_t id) noexcept {

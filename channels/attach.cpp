@@ -1,25 +1,11 @@
 #include <levada/channels/attach.hpp>
 
-#include <cstdlib>
-#include <memory>
 #include <string>
 
-#include <cxxabi.h>
-
+#include <levada/actors/channel_failure.hpp>
 #include <levada/runtime/directory.hpp>
 
 namespace levada::detail {
-
-namespace {
-
-std::string name_of(const std::type_info& type) {
-  int status = 0;
-  const std::unique_ptr<char, decltype(&std::free)> readable{
-    abi::__cxa_demangle(type.name(), nullptr, nullptr, &status), &std::free};
-  return readable != nullptr ? readable.get() : type.name();
-}
-
-} // namespace
 
 std::uint64_t checked_id(bool negative, std::uint64_t id) {
   if (negative)
@@ -38,11 +24,11 @@ channel_core& attach_core(engine& where, std::uint64_t id,
     throw channel_not_found("channel " + std::to_string(id));
   if (*channel->type.item == item)
     return *channel;
-  const auto carried = name_of(*channel->type.item);
+  const auto carried = type_name(*channel->type.item);
   channel->release();
   throw_error(make_error_code(errc::type_mismatch),
               "channel " + std::to_string(id) + " carries " + carried + ", not "
-                + name_of(item));
+                + type_name(item));
 }
 
 } // namespace levada::detail

@@ -78,6 +78,8 @@ struct channel_options {
   /// Called instead of on_dead_letter with what goes for nack_limit, and with
   /// what the last nack said about it.
   std::function<void(T&&, const poison_info&)> on_poison = {};
+  /// What an exit message does, of an actor it is linked to for example.
+  exit_policy on_exit = exit_policy::close;
 };
 
 /// Both ends of a channel. Converts to either end; there is no way back.
@@ -232,6 +234,7 @@ channel_ends<T> make_channel_in(engine& where,
   setup.name = given.name.c_str();
   setup.capacity = given.capacity.checked();
   setup.policy = given.on_full;
+  setup.on_exit = given.on_exit;
   check(setup);
   setup.max_deliveries = given.max_deliveries;
   if (given.on_dead_letter || given.on_poison)

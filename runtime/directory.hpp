@@ -2,6 +2,7 @@
 // is: the actors layer implements it.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <iosfwd>
 #include <memory>
@@ -15,6 +16,10 @@ class task_frame;
 
 /// Ids from here on stand for no channel: waits on nil handles.
 inline constexpr std::uint64_t first_nil_id = std::uint64_t{1} << 55;
+
+/// How many parties outside of the tasks may yet wake one: threads of the
+/// library's own, actors. Outlives the engine, as they may.
+using outsider_count = std::shared_ptr<std::atomic<std::uint32_t>>;
 
 class directory {
 public:
@@ -44,6 +49,6 @@ public:
 
 /// An empty directory. Defined in actors/registry.cpp: the one function that the
 /// runtime calls and does not have.
-std::unique_ptr<directory> make_directory();
+std::unique_ptr<directory> make_directory(outsider_count outsiders);
 
 } // namespace levada::detail

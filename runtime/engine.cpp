@@ -90,7 +90,7 @@ engine::engine(runtime_options asked)
       time(*options.time),
       timers(time),
       blocking(options.blocking_threads),
-      channels(make_directory()),
+      channels(make_directory(outsiders)),
       host_(*this, worker_count(options.workers),
             options.deadlock == on_deadlock::ignore
               ? quiet_watch{}
@@ -105,7 +105,7 @@ engine::engine(caf::actor_system& system, runtime_options asked)
       time(*options.time),
       timers(time),
       blocking(options.blocking_threads),
-      channels(make_directory()),
+      channels(make_directory(outsiders)),
       host_(*this, system) {
   if (options.dump_on_sigusr1)
     dump_on_signal(*this);

@@ -41,10 +41,7 @@ struct failure_report {
   std::source_location spawned;
 };
 
-/// How many parties outside of the tasks may yet wake one: threads of the
-/// library's own. Outlives the engine, as they may.
-using outsider_count = std::shared_ptr<std::atomic<std::uint32_t>>;
-
+/// One party that the outsider_count counts.
 class counted_outsider {
 public:
   explicit counted_outsider(outsider_count count) noexcept
@@ -137,13 +134,13 @@ public:
   clock& time;
   timer_queue timers;
   blocking_pool blocking;
+  /// While there is one, all tasks asleep are no deadlock.
+  const outsider_count outsiders
+    = std::make_shared<std::atomic<std::uint32_t>>(0);
   /// The channels of this runtime.
   const std::unique_ptr<directory> channels;
   /// Threads in block_on, for dump().
   std::atomic<std::uint32_t> joining_threads{0};
-  /// While there is one, all tasks asleep are no deadlock.
-  const outsider_count outsiders
-    = std::make_shared<std::atomic<std::uint32_t>>(0);
 
 private:
   struct alignas(64) live_shard {
