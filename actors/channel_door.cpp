@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <deque>
+#include <optional>
 
 #include <caf/actor_clock.hpp>
 #include <caf/actor_system.hpp>
@@ -106,7 +107,8 @@ struct channel_door::wait : wait_node, callback_waiter {
     return door.channel_;
   }
 
-  /// The wait has ended, and `result` says how.
+  /// The wait has ended, and `result` says how. Once `over`, `answer` is given
+  /// when the wait has gone, and its end of the channel with it.
   virtual void go_on() = 0;
   virtual void withdraw(outcome why) = 0;
 
@@ -114,6 +116,9 @@ struct channel_door::wait : wait_node, callback_waiter {
     watched = whom;
     watched->get()->attach(caf::default_attachable::make_monitor(
       watched->get()->address(), door.channel_.address()));
+  }
+  void refuse(caf::error why) {
+    answer = caf::make_message(std::move(why));
   }
   void unwatch() {
     if (watched == nullptr)
@@ -131,6 +136,7 @@ struct channel_door::wait : wait_node, callback_waiter {
   std::uint64_t id = 0;
   /// Nothing is to come any more.
   bool over = false;
+  std::optional<caf::message> answer;
   wait* next_told = nullptr;
   std::list<std::unique_ptr<wait>>::iterator place;
   alignas(16) std::byte cell[cell_type::largest];
@@ -174,11 +180,11 @@ struct channel_door::put_wait : wait {
     over = true;
     if (result == outcome::done) {
       full = false;
-      duty.deliver();
+      answer = caf::message{};
     } else if (rejected) {
-      duty.deliver(make_error(errc::full, title_of(core()) + " is full"));
+      refuse(make_error(errc::full, title_of(core()) + " is full"));
     } else {
-      duty.deliver(door.closed_error());
+      refuse(door.closed_error());
     }
   }
   void withdraw(outcome) override {
@@ -236,11 +242,11 @@ struct channel_door::get_wait : take_wait {
       if (has_ended(duty.source()))
         give_back();
       else
-        duty.deliver_message(door.speech_->tell(cell));
+        answer = door.speech_->tell(cell);
     } else if (result == outcome::closed) {
-      duty.deliver(door.closed_error());
+      refuse(door.closed_error());
     } else if (result == outcome::timed_out) {
-      duty.deliver(make_error(errc::timed_out, title_of(core())));
+      refuse(make_error(errc::timed_out, title_of(core())));
     }
   }
 };
@@ -489,14 +495,22 @@ void channel_door::go_on(wait& one) noexcept {
     one.go_on();
   } catch (const std::exception& failed) { // told to who asked
     one.over = true;
-    one.duty.deliver(
+    one.refuse(
       caf::make_error(caf::sec::runtime_error, std::string{failed.what()}));
   } catch (...) { // likewise
     one.over = true;
-    one.duty.deliver(caf::make_error(caf::sec::runtime_error));
+    one.refuse(caf::make_error(caf::sec::runtime_error));
   }
   if (one.over)
-    waits_.erase(one.place);
+    leave(one);
+}
+
+void channel_door::leave(wait& one) {
+  auto duty = std::move(one.duty);
+  auto answer = std::move(one.answer);
+  waits_.erase(one.place);
+  if (answer)
+    duty.deliver_message(*std::move(answer));
 }
 
 bool channel_door::can_speak(response_promise& duty) {
@@ -548,19 +562,16 @@ void channel_door::put(const caf::message& content, response_promise duty) {
   try {
     speech_->make(mine.cell, content, 1);
     mine.full = true;
-    if (!mine.begin())
-      return;
+    if (mine.begin())
+      go_on(mine);
+    return;
   } catch (const std::exception& failed) { // told to who asked
-    mine.duty.deliver(
+    mine.refuse(
       caf::make_error(caf::sec::runtime_error, std::string{failed.what()}));
-    waits_.erase(mine.place);
-    return;
   } catch (...) { // likewise
-    mine.duty.deliver(caf::make_error(caf::sec::runtime_error));
-    waits_.erase(mine.place);
-    return;
+    mine.refuse(caf::make_error(caf::sec::runtime_error));
   }
-  go_on(mine);
+  leave(mine);
 }
 
 void channel_door::get(response_promise duty, const caf::timespan* limit) {
@@ -594,14 +605,15 @@ void channel_door::try_get(response_promise duty) {
     go_on(mine);
     return;
   }
-  mine.duty.deliver(make_error(errc::empty, title_of(channel_)));
-  waits_.erase(mine.place);
+  mine.refuse(make_error(errc::empty, title_of(channel_)));
+  leave(mine);
 }
 
 void channel_door::time_passed(std::uint64_t id) {
   for (const auto& each : waits_)
     if (each->id == id) {
-      each->withdraw(outcome::timed_out);
+      if (dynamic_cast<get_wait*>(each.get()) != nullptr)
+        each->withdraw(outcome::timed_out);
       return;
     }
 }
@@ -659,7 +671,7 @@ void channel_door::acknowledge(const response_promise& duty, std::uint64_t id,
 void channel_door::unsubscribe(response_promise duty, std::uint64_t id) {
   auto* found = find(id, duty.source());
   if (found == nullptr) {
-    duty.deliver(make_error(errc::not_found, "subscription"));
+    duty.deliver(make_error(errc::not_found, "no such subscription of yours"));
     return;
   }
   found->leave();

@@ -97,6 +97,7 @@ private:
 
   wait& enter(std::unique_ptr<wait> one);
   void go_on(wait& one) noexcept;
+  void leave(wait& one);
   subscription* find(std::uint64_t id, const caf::strong_actor_ptr& of);
   bool can_speak(response_promise& duty);
   bool can_take(response_promise& duty);

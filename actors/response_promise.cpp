@@ -58,11 +58,6 @@ void response_promise::drop() noexcept {
 }
 
 bool response_promise::deliver(caf::error error) {
-  if (!is_request()) { // an error nobody asked for would end an actor
-    source_ = nullptr;
-    stages_.clear();
-    return false;
-  }
   return deliver_message(caf::make_message(std::move(error)));
 }
 
@@ -81,7 +76,9 @@ bool response_promise::deliver_message(caf::message answer) {
                   nullptr);
     return true;
   }
-  if (!is_request() && answer.empty())
+  // (an error nobody asked for would end an actor)
+  if (!is_request()
+      && (answer.empty() || answer.match_elements<caf::error>()))
     return false;
   source->enqueue(self_, id_.response_id(), std::move(answer), nullptr);
   return true;

@@ -114,3 +114,109 @@ TEST_CASE("linking to a channel that has ended does not hang") {
   }
   SUCCEED();
 }
+
+TEST_CASE("what an exit message does to a channel is an option") {
+  runtime rt{{.workers = 1}};
+  std::atomic<int> dead{0};
+  const auto policy
+    = GENERATE(levada::exit_policy::close, levada::exit_policy::ignore,
+               levada::exit_policy::destroy);
+  levada::channel_options<int> options{.capacity = 2};
+  options.on_exit = policy;
+  options.on_dead_letter = [&](int&&, levada::dead_letter_reason) { ++dead; };
+  auto [tx, rx] = make_channel<int>(rt, options);
+  REQUIRE(tx.try_send(1));
+  caf::scoped_actor self{rt.system()};
+  self->monitor(tx.as_actor());
+  caf::anon_send_exit(tx.as_actor(), caf::exit_reason::user_shutdown);
+  if (policy == levada::exit_policy::ignore) {
+    // (served in this thread, so it would be closed by now)
+    CHECK_FALSE(tx.is_closed());
+    caf::anon_send_exit(tx.as_actor(), caf::exit_reason::kill);
+    CHECK(down(self) == caf::exit_reason::kill);
+    CHECK(dead == 1);
+  } else if (policy == levada::exit_policy::close) {
+    CHECK(tx.is_closed());
+    CHECK(rx.try_receive().value() == 1);
+    CHECK(down(self) == caf::exit_reason::user_shutdown);
+    CHECK(dead == 0);
+  } else {
+    CHECK(down(self) == caf::exit_reason::user_shutdown);
+    CHECK(rx.try_receive().closed());
+    CHECK(dead == 1);
+  }
+}
+
+TEST_CASE(
+  "a stage that dies closes the channels of a linked pipeline, with its "
+  "reason, and the pipeline ends") {
+  runtime rt{{.workers = 2}};
+  auto first = make_channel<int>(rt, {.name = "first", .capacity = 4});
+  auto second = make_channel<int>(rt, {.name = "second", .capacity = 4});
+  const auto stage = rt.system().spawn(
+    [](caf::event_based_actor* self, caf::actor in, caf::actor out) {
+      self->link_to(in);
+      self->link_to(out);
+      return caf::behavior{[](caf::ok_atom) {}};
+    },
+    first.tx.as_actor(), second.tx.as_actor());
+  caf::scoped_actor self{rt.system()};
+  self->request(stage, std::chrono::seconds{30}, caf::ok_atom::value)
+    .receive([] {}, [](caf::error&) { FAIL("the stage is not there"); });
+  auto producing = rt.spawn(send_numbers, first.tx, 0, 1'000'000'000);
+  auto consuming = rt.spawn(collect<int>, second.rx);
+  caf::anon_send_exit(stage, caf::exit_reason::out_of_workers);
+  CHECK(producing.blocking_join() < 1'000'000'000);
+  CHECK(consuming.blocking_join().empty());
+  for (const auto& record :
+       {first.tx.close_record(), second.tx.close_record()}) {
+    CHECK(record.reason == levada::close_reason::killed);
+    CHECK(to_string(record).find("out_of_workers") != std::string::npos);
+  }
+}
+
+TEST_CASE("a link to a channel is undone by unlinking") {
+  runtime rt{{.workers = 1}};
+  auto [tx, rx] = make_channel<int>(rt);
+  caf::scoped_actor self{rt.system()};
+  const auto linked
+    = rt.system().spawn([channel = tx.as_actor()](caf::event_based_actor* me) {
+        me->link_to(channel);
+        me->unlink_from(channel);
+        me->quit(caf::exit_reason::out_of_workers);
+      });
+  self->wait_for(linked);
+  CHECK_FALSE(tx.is_closed());
+}
+
+TEST_CASE(
+  "a channel in CAF's registry, and alive to the end, is no trouble to "
+  "its system") {
+  caf::actor kept;
+  {
+    auto rt = std::make_unique<runtime>(levada::runtime_options{.workers = 1});
+    auto [tx, rx] = make_channel<int>(*rt, {.capacity = 1});
+    auto& registry = rt->system().registry();
+    kept = tx.as_actor();
+    registry.put(kept.id(), caf::actor_cast<caf::strong_actor_ptr>(kept));
+    registry.put(caf::atom("numbers"),
+                 caf::actor_cast<caf::strong_actor_ptr>(kept));
+    REQUIRE(tx.try_send(1));
+    SECTION("its handles go first") {
+      tx = {};
+      rx = {};
+      rt.reset();
+    }
+    SECTION("its runtime goes first") {
+      rt.reset();
+      CHECK(tx.is_closed());
+    }
+    SECTION("it has ended before") {
+      tx.close();
+      CHECK(rx.drain().size() == 1);
+      CHECK_FALSE(registry.get(kept.id()));
+      rt.reset();
+    }
+    kept = nullptr;
+  }
+}

@@ -304,10 +304,10 @@ TEST_CASE(
   "a handler that throws answers with an error and throws in the body") {
   runtime rt{{.workers = 1}};
   auto actor = levada::spawn_actor(rt, [](task_actor self) -> task<> {
+    const auto fails = [](int) -> int { throw std::out_of_range{"too much"}; };
     bool thrown = false;
     try {
-      auto got = co_await self.receive(
-        [](int) -> int { throw std::out_of_range{"too much"}; });
+      auto got = co_await self.receive(fails);
       (void)got;
     } catch (const std::out_of_range&) { // what the test is about
       thrown = true;
@@ -354,7 +354,8 @@ TEST_CASE("task actors link and monitor, also those that have ended") {
   runtime rt{{.workers = 2}};
   caf::scoped_actor self{rt.system()};
   const auto failing = levada::spawn_actor(rt, [](task_actor me) -> task<> {
-    auto got = co_await me.receive([](int) { throw std::runtime_error{"!"}; });
+    const auto fails = [](int) { throw std::runtime_error{"!"}; };
+    auto got = co_await me.receive(fails);
     (void)got;
   });
   const auto linked = levada::spawn_actor(
@@ -404,9 +405,9 @@ TEST_CASE("demonitoring leaves nothing with a long-lived actor") {
       self.monitor(other);
       self.demonitor(other);
       caf::anon_send_exit(other, caf::exit_reason::user_shutdown);
-      auto got = co_await self.receive(
-        [](const caf::down_msg&) { throw std::logic_error{"told"}; },
-        [](get_atom) {});
+      const auto told
+        = [](const caf::down_msg&) { throw std::logic_error{"told"}; };
+      auto got = co_await self.receive(told, [](get_atom) {});
       (void)got;
     },
     target);
