@@ -3,8 +3,8 @@
 //   if (error == levada::errc::closed) …      // of a caf::error
 //
 // The category is the atom "levada"; the context, if any, is one string that
-// says which channel, and why. actor_system::render() knows the category in a
-// runtime's own system; add it to yours with
+// says which channel, and why. to_text() says it all in one line; to teach it to
+// actor_system::render(), configure the system with
 //   config.add_error_category(levada::error_category, levada::render_error);
 #pragma once
 

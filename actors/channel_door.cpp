@@ -525,10 +525,10 @@ bool channel_door::can_speak(response_promise& duty) {
 }
 
 bool channel_door::can_take(response_promise& duty) {
-  if (!can_speak(duty) || !duty.pending())
-    return false; // (nobody to give it to)
-  if (has_ended(duty.source()))
+  if (!can_speak(duty))
     return false;
+  if (duty.source() == nullptr || has_ended(duty.source()))
+    return false; // nobody to give it to
   if (channel_.add_receiver_if_any())
     return true;
   duty.deliver(closed_error());

@@ -265,12 +265,12 @@ caf::strong_actor_ptr make_task_actor(engine& home,
 }
 
 void start_task_actor(engine& home, const caf::strong_actor_ptr& self,
-                      task<> body, std::source_location at) {
+                      task<> body) {
   auto& cell = cell_of(self);
-  const task_options options{.name = cell.options.name, .at = at};
+  const task_options options{.name = cell.options.name, .at = cell.options.at};
   cell.register_at_system();
   try {
-    start(home, live(self, std::move(body)), at, &options);
+    start(home, live(self, std::move(body)), options.at, &options);
   } catch (...) { // it never lived; passed on
     cell.ended(
       std::make_exception_ptr(operation_cancelled(errc::runtime_stopped)));

@@ -29,7 +29,9 @@
 //            exit_reason::unhandled_exception, with its text, which goes to links
 //            and monitors (not to runtime_options::on_failure). A runtime that
 //            stops ends it with user_shutdown.
-// Lifetime   until the body returns: nobody's forgetting its address ends it.
+// Lifetime   until the body returns: nobody's forgetting its address ends it. While
+//            it lives somebody may send it a message, so that all tasks of its
+//            runtime wait is not reported as a deadlock.
 // Threads    `self` is for the body's task, the rest of CAF's for anybody.
 // Cost       a message is one allocation more than for an event-based actor.
 //
@@ -239,8 +241,8 @@ struct self_of<caf::actor> {
 LEVADA_API caf::actor_system& system_of(engine& home) noexcept;
 
 template <class Handle, class F, class... Args>
-Handle spawn_actor_in(engine& home, const actor_options& options,
-                      std::source_location at, F&& body, Args&&... args) {
+Handle spawn_actor_in(engine& home, const actor_options& options, F&& body,
+                      Args&&... args) {
   using self_type = typename self_of<Handle>::type;
   static_assert(
     std::invocable<std::decay_t<F>&, self_type, std::decay_t<Args>...>,
@@ -253,8 +255,7 @@ Handle spawn_actor_in(engine& home, const actor_options& options,
                               self_of<Handle>::interface(system_of(home)));
   start_task_actor(home, self,
                    make_task(std::forward<F>(body), self_type{self},
-                             std::forward<Args>(args)...),
-                   at);
+                             std::forward<Args>(args)...));
   return caf::actor_cast<Handle>(self);
 }
 
@@ -268,16 +269,25 @@ template <class Handle = caf::actor, class F, class... Args>
 Handle spawn_actor(const runtime& home, F&& body, Args&&... args)
   requires(!std::same_as<std::decay_t<F>, actor_options>)
 {
-  return detail::spawn_actor_in<Handle>(
-    home.engine(), {}, std::source_location{}, std::forward<F>(body),
-    std::forward<Args>(args)...);
+  return detail::spawn_actor_in<Handle>(home.engine(), {.at = {}},
+                                        std::forward<F>(body),
+                                        std::forward<Args>(args)...);
 }
 template <class Handle = caf::actor, class F, class... Args>
 Handle spawn_actor(const runtime& home, const actor_options& options, F&& body,
                    Args&&... args) {
   return detail::spawn_actor_in<Handle>(
-    home.engine(), options, std::source_location{}, std::forward<F>(body),
-    std::forward<Args>(args)...);
+    home.engine(), options, std::forward<F>(body), std::forward<Args>(args)...);
+}
+/// The same in the runtime of the task that calls it.
+template <class Handle = caf::actor, class F, class... Args>
+  requires std::invocable<std::decay_t<F>&,
+                          typename detail::self_of<Handle>::type,
+                          std::decay_t<Args>...>
+Handle spawn_actor(F&& body, Args&&... args) {
+  return detail::spawn_actor_in<Handle>(
+    detail::require_current_engine("spawn_actor"), {.at = {}},
+    std::forward<F>(body), std::forward<Args>(args)...);
 }
 
 } // namespace levada

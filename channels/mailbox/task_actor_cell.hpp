@@ -19,6 +19,7 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <source_location>
 #include <stop_token>
 #include <string>
 
@@ -37,6 +38,8 @@ struct actor_options {
   /// Called by serve() with a message that no handler takes and nobody waits for
   /// an answer to. Must not throw. Default: it is dropped, as by any CAF actor.
   std::function<void(incoming)> on_unexpected = {};
+  /// Shown by dump(); default: where these options are written.
+  std::source_location at = std::source_location::current();
 };
 
 namespace detail {
@@ -101,9 +104,8 @@ LEVADA_API task_actor_cell& cell_of(const caf::strong_actor_ptr& actor);
 LEVADA_API caf::strong_actor_ptr
 make_task_actor(engine& home, const actor_options& options,
                 std::set<std::string> interface);
-LEVADA_API void start_task_actor(engine& home,
-                                 const caf::strong_actor_ptr& self, task<> body,
-                                 std::source_location at);
+LEVADA_API void
+start_task_actor(engine& home, const caf::strong_actor_ptr& self, task<> body);
 
 } // namespace detail
 } // namespace levada

@@ -8,7 +8,7 @@
 #include <levada/channels/caf_messages.hpp>
 #include <levada/channels/request.hpp>
 
-#include "../actors/support.hpp"
+#include "support.hpp"
 
 using namespace levada_tests;
 using namespace levada; // the atoms
@@ -197,12 +197,12 @@ TEST_CASE("a closed channel says so, after what was buffered") {
 }
 
 TEST_CASE("who waits when the channel closes is told") {
+  caf::actor_system_config config;
+  config.set("scheduler.max-threads", 1);
+  caf::actor_system other{config}; // outlives whoever may touch its actors
   auto rt = std::make_unique<runtime>(runtime_options{.workers = 2});
   auto [tx, rx] = make_channel<int>(*rt);
   auto [full_tx, full_rx] = make_channel<int>(*rt);
-  caf::actor_system_config config;
-  config.set("scheduler.max-threads", 1);
-  caf::actor_system other{config};
   auto got = std::make_shared<std::atomic<int>>(0);
   const auto asks = [&](auto whom, auto... what) {
     other.spawn([=](caf::event_based_actor* self) {

@@ -5,7 +5,7 @@
 #include <levada/channels/select.hpp>
 #include <levada/channels/task_actor.hpp>
 
-#include "../actors/support.hpp"
+#include "support.hpp"
 
 using namespace levada_tests;
 using levada::errc;
@@ -438,6 +438,18 @@ TEST_CASE("a runtime that stops ends its task actors, and CAF learns of it") {
     SUCCEED("it has not waited for the actor");
     actor = nullptr;
   }
+}
+
+TEST_CASE("a task spawns actors where it runs, and only there") {
+  runtime rt{{.workers = 1}};
+  const auto sum = rt.block_on([]() -> task<int> {
+    auto actor = levada::spawn_actor(counter, 4);
+    auto got = co_await levada::request<int>(actor, 30s, get_atom::value);
+    caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
+    co_return got.value();
+  });
+  CHECK(sum == 4);
+  CHECK_THROWS_AS(levada::spawn_actor(counter, 4), levada::channel_error);
 }
 
 TEST_CASE("CAF counts a task actor among those that run until it ends") {

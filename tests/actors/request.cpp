@@ -6,7 +6,7 @@
 #include <levada/channels/task_actor.hpp>
 #include <levada/runtime/scope.hpp>
 
-#include "../actors/support.hpp"
+#include "support.hpp"
 
 using namespace levada_tests;
 using levada::errc;
@@ -137,10 +137,10 @@ TEST_CASE("a request ends when who was asked ends with it in its hands") {
 TEST_CASE(
   "a request is given up when its stop token is requested, its task "
   "cancelled or its runtime stops") {
-  auto rt = std::make_unique<runtime>(levada::runtime_options{.workers = 2});
   caf::actor_system_config config;
   config.set("scheduler.max-threads", 1);
   caf::actor_system other{config};
+  auto rt = std::make_unique<runtime>(levada::runtime_options{.workers = 2});
   const auto actor = other.spawn(answerer);
   std::stop_source stop;
   const auto asks
@@ -178,10 +178,10 @@ TEST_CASE("a request of nobody is an error, not a wait") {
 TEST_CASE(
   "requests and answers cross between runtimes and a system of CAF's "
   "own, thousands at a time") {
-  runtime rt{{.workers = 2}};
   caf::actor_system_config config;
   config.set("scheduler.max-threads", 2);
   caf::actor_system other{config};
+  runtime rt{{.workers = 2}};
   const auto actor = other.spawn(answerer);
   const auto asks = [](caf::actor whom, int times) -> task<int> {
     int right = 0;
