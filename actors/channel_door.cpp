@@ -35,12 +35,15 @@ public:
     channel_.retain();
   }
   ~serving_job() override {
+    if (!served_)
+      door_.desert(); // the scheduler has ended with this in its queue
     channel_.release();
   }
   serving_job(const serving_job&) = delete;
   serving_job& operator=(const serving_job&) = delete;
 
   resume_result resume(caf::execution_unit*, std::size_t) override {
+    served_ = true;
     door_.serve();
     return done;
   }
@@ -56,6 +59,7 @@ public:
 private:
   channel_core& channel_;
   channel_door& door_;
+  bool served_ = false;
   std::atomic<int> references_{1};
 };
 
@@ -415,7 +419,13 @@ bool channel_door::knows(const caf::type_erased_tuple& content) {
 }
 
 void channel_door::enqueue(caf::mailbox_element_ptr message) {
-  std::lock_guard guard{mutex_};
+  std::unique_lock guard{mutex_};
+  if (deserted_) {
+    guard.unlock();
+    const response_promise let_go{caf::strong_actor_ptr{channel_.ctrl()},
+                                  *message};
+    return;
+  }
   queue_.push_back(std::move(message));
   begin_job();
 }
@@ -430,12 +440,12 @@ void channel_door::told(wait& which) noexcept {
 
 /// With the mutex held.
 void channel_door::begin_job() {
-  if (std::exchange(serving_, true))
+  if (std::exchange(serving_, true) || deserted_)
     return;
   channel_.home_system().scheduler().enqueue(new serving_job(channel_, *this));
 }
 
-void channel_door::serve() {
+bool channel_door::serve_round() {
   std::vector<caf::mailbox_element_ptr> messages;
   wait* told = nullptr;
   {
@@ -443,10 +453,27 @@ void channel_door::serve() {
     messages.swap(queue_);
     told = std::exchange(told_first_, nullptr);
   }
+  const bool any = told != nullptr || !messages.empty();
   while (told != nullptr)
     go_on(*std::exchange(told, told->next_told));
   for (auto& each : messages)
     serve_one(*each);
+  return any;
+}
+
+void channel_door::desert() {
+  {
+    std::lock_guard guard{mutex_};
+    deserted_ = true;
+  }
+  // (all channels were closed before, so who puts has been told)
+  for (const auto& each : waits_)
+    each->withdraw(outcome::cancelled);
+  while (serve_round()) {}
+}
+
+void channel_door::serve() {
+  serve_round();
   std::lock_guard guard{mutex_};
   serving_ = false;
   if (!queue_.empty() || told_first_ != nullptr)

@@ -69,6 +69,9 @@ public:
   /// Serves what is queued; for the job.
   void serve();
 
+  /// No job will run any more: ends all waits and serves what is left, here.
+  void desert();
+
   /// Whether this is one of the messages a channel knows.
   static bool knows(const caf::type_erased_tuple& content);
 
@@ -80,6 +83,7 @@ private:
   struct subscription;
   struct counted;
 
+  bool serve_round();
   void told(wait& which) noexcept;
   void begin_job();
 
@@ -111,6 +115,8 @@ private:
   wait* told_last_ = nullptr;
   /// True while there is a job.
   bool serving_ = false;
+  /// True once there will be none.
+  bool deserted_ = false;
   /// Set once, under the mutex.
   std::unique_ptr<channel_speech> speech_;
   /// While it can speak, somebody outside of the tasks may wake one.

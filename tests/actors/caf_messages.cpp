@@ -105,6 +105,7 @@ struct grumpy {
 } // namespace
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(grumpy)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::shared_ptr<int>)
 
 TEST_CASE("an actor puts and gets by messages to the channel's address") {
   runtime rt{{.workers = 2}};
@@ -455,6 +456,22 @@ TEST_CASE("a channel that is linked to ends with the reason of the exit") {
   CHECK(down(self) == caf::exit_reason::out_of_workers);
   CHECK(to_string(tx.close_record()).find("out_of_workers")
         != std::string::npos);
+}
+
+TEST_CASE(
+  "a runtime that goes while messages are on their way leaves nothing "
+  "behind") {
+  const auto item = std::make_shared<int>(1);
+  for (int round = 0; round < 200; ++round) {
+    runtime rt{{.workers = 2}};
+    auto [tx, rx] = make_channel<std::shared_ptr<int>>(rt, {.capacity = 1});
+    const auto ch = speak_caf(tx);
+    for (int i = 0; i < 8; ++i)
+      caf::anon_send(ch, put_atom::value, item);
+    if (round % 2 == 0)
+      (void)rx.blocking_receive_for(30s);
+  }
+  CHECK(item.use_count() == 1);
 }
 
 TEST_CASE("killing askers at random loses no item and leaves nobody waiting",
