@@ -391,10 +391,10 @@ channel_door::~channel_door() = default;
 
 void channel_door::learn(std::unique_ptr<channel_speech> speech) {
   std::lock_guard guard{mutex_};
-  if (speech_ != nullptr)
+  if (learned_ != nullptr)
     return;
   counted_ = std::make_unique<counted>(channel_.outsiders());
-  speech_ = std::move(speech);
+  learned_ = std::move(speech);
 }
 
 bool channel_door::knows(const caf::type_erased_tuple& content) {
@@ -452,6 +452,7 @@ bool channel_door::serve_round() {
     std::lock_guard guard{mutex_};
     messages.swap(queue_);
     told = std::exchange(told_first_, nullptr);
+    speech_ = learned_.get();
   }
   const bool any = told != nullptr || !messages.empty();
   while (told != nullptr)

@@ -8,7 +8,7 @@
 //
 // Invariants
 //  - At most one job serves a door at a time: what it works on needs no lock.
-//    `mutex_` guards the queue and the list of what was told, nothing else.
+//    `mutex_` guards what is above `the job's own`, nothing else.
 //  - A waiting put counts as a sender of the channel, a waiting get and a
 //    subscription as a receiver; so the channel is there as long as they are.
 //  - Every request is answered, whatever happens to the channel.
@@ -117,12 +117,14 @@ private:
   bool serving_ = false;
   /// True once there will be none.
   bool deserted_ = false;
-  /// Set once, under the mutex.
-  std::unique_ptr<channel_speech> speech_;
+  /// Set once, and stays.
+  std::unique_ptr<channel_speech> learned_;
   /// While it can speak, somebody outside of the tasks may wake one.
   std::unique_ptr<counted> counted_;
 
   // -- the job's own ----------------------------------------------------------
+  /// What was learned when the round began, or null.
+  const channel_speech* speech_ = nullptr;
   std::list<std::unique_ptr<wait>> waits_;
   std::uint64_t last_id_ = 0;
 };

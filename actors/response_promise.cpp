@@ -77,8 +77,7 @@ bool response_promise::deliver_message(caf::message answer) {
     return true;
   }
   // (an error nobody asked for would end an actor)
-  if (!is_request()
-      && (answer.empty() || answer.match_elements<caf::error>()))
+  if (!is_request() && (answer.empty() || answer.match_elements<caf::error>()))
     return false;
   source->enqueue(self_, id_.response_id(), std::move(answer), nullptr);
   return true;
