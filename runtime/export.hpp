@@ -6,6 +6,8 @@
 /// does levada.pc), LEVADA_BUILDING for the library alone. In a static library
 /// the mark means nothing.
 
+#include <levada/runtime/requirements.hpp>
+
 #if !defined(LEVADA_SHARED)
 #  define LEVADA_API
 #elif !defined(_WIN32)

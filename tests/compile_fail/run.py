@@ -3,22 +3,24 @@
 
 The file must compile as it is (so that it fails for one reason only), must not
 compile with -DMUST_FAIL, and the compiler's message must contain every text
-that stands after `// expect:` at the head of the file.
+that stands after `// expect:` at the head of the file. What stands there after
+`// flags:` is added to the command that must fail.
 """
 
 import subprocess
 import sys
 
 
-def expectations(path):
-    texts = []
+def head_lines(path, mark):
+    """What stands after `// mark:` at the head of the file."""
+    found = []
     with open(path, encoding="utf-8") as file:
         for line in file:
             if not line.startswith("//"):
                 break
-            if line.startswith("// expect:"):
-                texts.append(line.removeprefix("// expect:").strip())
-    return texts
+            if line.startswith(f"// {mark}:"):
+                found.append(line.removeprefix(f"// {mark}:").strip())
+    return found
 
 
 def compile_file(command, path):
@@ -38,13 +40,14 @@ def squeezed(text):
 
 
 def main(path, *command):
-    texts = expectations(path)
+    texts = head_lines(path, "expect")
+    flags = head_lines(path, "flags")
     if not texts:
         return f"{path}: no `// expect: text` at the head of the file"
     compiled, message = compile_file(command, path)
     if not compiled:
         return f"{path} must compile without MUST_FAIL, but:\n{message}"
-    compiled, message = compile_file([*command, "-DMUST_FAIL"], path)
+    compiled, message = compile_file([*command, "-DMUST_FAIL", *flags], path)
     if compiled:
         return f"{path} compiles with MUST_FAIL: the misuse is not caught"
     for text in texts:
