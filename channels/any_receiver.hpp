@@ -201,6 +201,16 @@ public:
     return receive_here<timed_receive_result<T>>(
       {.deadline = deadline, .stop = stop});
   }
+  /// As ready.
+  bool blocking_ready(const std::stop_token& stop = {}) {
+    const errc why = detail::block_for_source(made_source(), {.stop = stop});
+    return why == errc{} && made_source().holds_value();
+  }
+  /// `for (auto& v : in.blocking())`, until it is closed and drained; `in` must
+  /// outlive the range.
+  blocking_range<T, any_receiver&> blocking() & {
+    return blocking_range<T, any_receiver&>{*this};
+  }
 
   // -- closing ----------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 
 #include <iterator>
 #include <optional>
+#include <utility>
 
 #include <levada/channels/result.hpp>
 
@@ -16,7 +17,7 @@ class receiver;
 template <class T, class From = receiver<T>, class Result = receive_result<T>>
 class blocking_range {
 public:
-  explicit blocking_range(From from) : from_(std::move(from)) {
+  explicit blocking_range(From from) : from_(std::forward<From>(from)) {
   }
 
   class iterator {

@@ -139,6 +139,12 @@ public:
     return closed_task(end_->to, std::move(stop), line);
   }
 
+  /// The same on a thread. Throws channel_error(wrong_thread) inside a task.
+  bool blocking_closed(const std::stop_token& stop = {}) const {
+    const auto gone = target().presence();
+    return !gone || gone.blocking_closed(stop);
+  }
+
   /// No more values. True when it was open.
   bool close() const {
     return target().close();

@@ -152,6 +152,21 @@ task<receive_many_result> receive_many_task(receiver<T> in, Out* out,
   co_return receive_many_result{more + 1};
 }
 
+template <class T, class Out>
+receive_many_result blocking_receive_many(const receiver<T>& in, Out& out,
+                                          std::size_t most,
+                                          const std::stop_token& stop) {
+  forbid_blocking_in_task("blocking_receive_many");
+  if (most == 0)
+    return receive_many_result{std::size_t{0}};
+  auto first = in.blocking_receive(stop);
+  if (!first)
+    return receive_many_result{static_cast<errc>(first.error().value())};
+  out.push_back(*std::move(first));
+  return receive_many_result{
+    1 + drain_some<T>(*handle_access::receiving(in), out, most - 1)};
+}
+
 /// Buffers or hands over as many of `items` from `first` on as go at once.
 template <class T>
 std::size_t offer_some(channel_core& channel, std::vector<T>& items,

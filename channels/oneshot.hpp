@@ -70,6 +70,13 @@ public:
             detail::handle_access::sending(*this)};
   }
 
+  /// The same on a thread. Throws channel_error(wrong_thread) inside a task.
+  bool blocking_closed(const std::stop_token& stop = {}) const {
+    detail::closing_step step{detail::handle_access::sending(*this)};
+    return detail::wait_on_thread(step, "blocking_closed",
+                                  {time_point::max(), stop});
+  }
+
   /// True when a send can only fail: the receivers are gone, or this sender is
   /// used up, closed, or nil.
   bool is_closed() const noexcept {

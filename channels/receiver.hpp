@@ -124,6 +124,21 @@ public:
     return detail::wait_on_thread(now, "blocking_receive", {deadline, stop});
   }
 
+  /// As receive_many.
+  template <class Out>
+  receive_many_result blocking_receive_many(Out& out, std::size_t max,
+                                            const std::stop_token& stop
+                                            = {}) const {
+    return detail::blocking_receive_many<T>(*this, out, max, stop);
+  }
+
+  /// As ready.
+  bool blocking_ready(const std::stop_token& stop = {}) const {
+    detail::ready_step now{source()};
+    return detail::wait_on_thread(now, "blocking_ready",
+                                  {time_point::max(), stop});
+  }
+
   /// `for (auto& v : rx.blocking())`: receives on this thread until the channel
   /// is closed and drained.
   blocking_range<T> blocking() const {

@@ -307,18 +307,32 @@ set_event set_next::block() {
   auto& self = thread_waiter::mine();
   who_ = &self;
   if (set_.begin_next())
-    return block_in_rounds(set_, token_);
+    return block_in_rounds(set_, length_, token_);
+  auto deadline = time_point::max();
   for (;;) {
     found_ = set_.poll();
-    if (found_ != nullptr
-        || (!limited_ && !set_limits(std::chrono::steady_clock::now())))
+    if (found_ != nullptr)
       return finish();
+    if (!limited_) {
+      const auto now = std::chrono::steady_clock::now();
+      if (!set_limits(now))
+        return finish();
+      deadline = saturating_add(now, length_);
+    }
     start_ = set_.start_waiting(self, [&self] { self.reset(); });
     if (start_ == set_core::wait_start::waits)
-      self.wait();
+      sleep(self, deadline);
     if (start_ != set_core::wait_start::look_again)
       return finish();
   }
+}
+
+void set_next::sleep(thread_waiter& self, time_point deadline) noexcept {
+  if (deadline == time_point::max())
+    self.wait();
+  else if (!self.wait_until(deadline)
+           && set_.interrupt(outcome::timed_out) == nullptr)
+    self.wait(); // somebody was faster and has signalled, or will
 }
 
 bool set_next::set_limits(time_point now) {

@@ -192,6 +192,7 @@ private:
   bool suspend(task_frame& root, std::coroutine_handle<> leaf);
   bool set_limits(time_point now);
   void lift_limits() noexcept;
+  void sleep(thread_waiter& self, time_point deadline) noexcept;
   set_event finish();
   static bool publish(side_wait& self);
   static bool cancel_wait(side_wait& self, errc why) noexcept;
@@ -279,9 +280,14 @@ public:
     return {*core_, to_duration(length), {}, line};
   }
 
-  /// next() for a thread. Throws channel_error(wrong_thread) inside a task.
+  /// The same for a thread. Throw channel_error(wrong_thread) inside a task.
   set_event blocking_next(std::stop_token stop = {}) {
-    return detail::set_next{*core_, duration::max(), std::move(stop),
+    return blocking_next_for(duration::max(), std::move(stop));
+  }
+  template <class Rep, class Period>
+  set_event blocking_next_for(std::chrono::duration<Rep, Period> length,
+                              std::stop_token stop = {}) {
+    return detail::set_next{*core_, to_duration(length), std::move(stop),
                             std::source_location{}}
       .block();
   }

@@ -159,6 +159,12 @@ public:
     return detail::wait_on_thread(step, "blocking_send",
                                   {time_point::max(), stop});
   }
+  template <class... Args>
+    requires std::constructible_from<T, Args...>
+  send_result<T> blocking_emplace(Args&&... args) const {
+    send_step step{std::in_place, target(), std::forward<Args>(args)...};
+    return detail::wait_on_thread(step, "blocking_emplace");
+  }
   template <class Rep, class Period>
   timed_send_result<T>
   blocking_send_for(T value, std::chrono::duration<Rep, Period> length,
@@ -190,6 +196,16 @@ public:
   send_many_result<T> blocking_send_many(Range items) const {
     return detail::blocking_send_many<T>(
       *target(), detail::to_vector<T>(std::move(items)));
+  }
+  reserve_result<T> blocking_reserve(const std::stop_token& stop = {}) const {
+    detail::permit_step<T> step{target(), *this};
+    return detail::wait_on_thread(step, "blocking_reserve",
+                                  {time_point::max(), stop});
+  }
+  bool blocking_closed(const std::stop_token& stop = {}) const {
+    detail::closing_step step{target()};
+    return detail::wait_on_thread(step, "blocking_closed",
+                                  {time_point::max(), stop});
   }
 
   // -- closing ----------------------------------------------------------------

@@ -1,6 +1,10 @@
 #include <levada/runtime/caf_port.hpp>
 
 #include <memory>
+#include <optional>
+#include <string_view>
+
+#include <pthread.h>
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
@@ -38,8 +42,22 @@ thread_local foreign_worker this_foreign;
 
 /// The worker of ours that this thread is.
 thread_local caf::execution_unit* this_unit = nullptr;
+/// Whether this thread is a worker that CAF named as one. (The name alone says
+/// nothing: what a worker starts inherits it. A test's coordinator has no worker.)
+bool is_named_as_worker() noexcept {
+  char name[16] = {};
+  return pthread_getname_np(pthread_self(), name, sizeof name) == 0
+         && std::string_view{name} == "caf.multiplexer";
+}
+
+/// Set when this thread first runs a task of a borrowed system.
+thread_local std::optional<bool> is_foreign_worker;
 
 } // namespace
+
+bool runs_on_worker() noexcept {
+  return this_worker() != nullptr || is_foreign_worker.value_or(false);
+}
 
 /// Our policy, in the shape CAF 0.17's coordinator template wants.
 class parking_policy : public caf::policy::unprofiled {
@@ -222,6 +240,8 @@ caf::resumable::subtype_t task_frame::subtype() const {
 caf::resumable::resume_result task_frame::resume(caf::execution_unit* unit,
                                                  std::size_t) {
   auto* owner = engine_;
+  if (!is_foreign_worker.has_value())
+    is_foreign_worker = is_named_as_worker();
   auto& here = this_foreign;
   const auto before_owner = here.owner;
   const auto before_unit = here.unit;

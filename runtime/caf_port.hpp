@@ -16,12 +16,17 @@
 
 #include <caf/fwd.hpp>
 
+#include <levada/runtime/export.hpp>
 #include <levada/runtime/worker_pool.hpp>
 
 namespace levada::detail {
 
 class engine;
 class task_frame;
+
+/// True on a worker: of ours, or of a borrowed system once it has run a task (CAF
+/// does not tell before).
+LEVADA_API bool runs_on_worker() noexcept;
 
 /// Tells a task from a foreign resumable in a worker's queue.
 inline constexpr job task_tag = 1;

@@ -37,7 +37,8 @@ public:
       case errc::runtime_stopped:
         return "the runtime is stopping";
       case errc::wrong_thread:
-        return "a blocking call inside a task: co_await the operation instead";
+        return "a blocking call inside a task or on a worker: co_await the "
+               "operation instead";
       case errc::type_mismatch:
         return "the channel carries items of another type";
       case errc::owner_gone:

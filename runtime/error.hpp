@@ -38,7 +38,7 @@ enum class errc {
   nil_channel,      ///< the handle stands for no channel
   not_ready,        ///< `consume()` without a value that is ready
   runtime_stopped,  ///< the runtime is shutting down
-  wrong_thread,     ///< a blocking call from inside a task
+  wrong_thread,     ///< a blocking call from inside a task or on a worker
   type_mismatch,    ///< the channel of that id carries another type
   owner_gone,     ///< the owner of the received item is gone, the item with it
   owner_released, ///< the handle's owner is gone, or has released this end

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include <levada/runtime/caf_port.hpp>
 #include <levada/runtime/futex.hpp>
 #include <levada/runtime/task_frame.hpp>
 
@@ -64,8 +65,18 @@ void thread_waiter::signal() noexcept {
 }
 
 void forbid_blocking_in_task(const char* operation) {
-  if (current_root() != nullptr)
-    throw_error(make_error_code(errc::wrong_thread), operation);
+  if (current_root() != nullptr) [[unlikely]]
+    throw_error(make_error_code(errc::wrong_thread),
+                std::string{operation}
+                  + ": the other tasks of this worker would stand still; "
+                    "co_await the operation without \"blocking_\", or wrap what "
+                    "cannot be awaited in co_await levada::blocking(fn)");
+  if (runs_on_worker()) [[unlikely]]
+    throw_error(make_error_code(errc::wrong_thread),
+                std::string{operation}
+                  + ": an actor that blocks keeps a worker from all the others; "
+                    "levada::on_receive and levada::send wait without "
+                    "blocking, or spawn the actor with caf::detached");
 }
 
 } // namespace levada::detail

@@ -40,8 +40,8 @@ private:
   std::atomic<std::uint32_t> word_{0};
 };
 
-/// Throws channel_error(wrong_thread) when this thread runs a task: blocking it
-/// would block every task of the worker.
+/// Throws channel_error(wrong_thread) when this thread runs a task, or is a worker
+/// that runs an actor: blocking it would block every task and actor of the worker.
 LEVADA_API void forbid_blocking_in_task(const char* operation);
 
 } // namespace levada::detail

@@ -62,5 +62,23 @@ task<broadcast_many_result> broadcast_many_task(broadcast_receiver<T> in,
   co_return broadcast_many_result{more + 1, lagged + outlet.lagged};
 }
 
+template <class T, class Out>
+broadcast_many_result blocking_broadcast_many(const broadcast_receiver<T>& in,
+                                              Out& out, std::size_t most,
+                                              const std::stop_token& stop) {
+  forbid_blocking_in_task("blocking_receive_many");
+  if (most == 0)
+    return broadcast_many_result{0, 0};
+  auto first = in.blocking_receive(stop);
+  if (!first)
+    return broadcast_many_result{static_cast<errc>(first.error().value())};
+  const auto lagged = first.lagged();
+  out.push_back(*std::move(first));
+  broadcast_outlet<T, Out> outlet{out};
+  auto& channel = *handle_access::receiving(handle_access::inner(in));
+  const auto more = drain_some<broadcast_item<T>>(channel, outlet, most - 1);
+  return broadcast_many_result{more + 1, lagged + outlet.lagged};
+}
+
 } // namespace detail
 } // namespace levada

@@ -148,6 +148,16 @@ public:
     timed_step now{source()};
     return detail::wait_on_thread(now, "blocking_receive", {deadline, stop});
   }
+  /// As receive_many.
+  template <class Out>
+  broadcast_many_result blocking_receive_many(Out& out, std::size_t max,
+                                              const std::stop_token& stop
+                                              = {}) const {
+    return detail::blocking_broadcast_many<T>(*this, out, max, stop);
+  }
+  bool blocking_ready(const std::stop_token& stop = {}) const {
+    return in_.blocking_ready(stop);
+  }
   /// `for (auto& v : rx.blocking())`, until it is closed and drained.
   auto blocking() const {
     return blocking_range<T, broadcast_receiver, broadcast_result<T>>{share()};

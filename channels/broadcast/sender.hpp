@@ -123,6 +123,18 @@ public:
     timed_step now{std::in_place, target(), std::move(value)};
     return detail::wait_on_thread(now, "blocking_send", {deadline, stop});
   }
+  /// As receivers_changed.
+  receive_result<std::size_t>
+  blocking_receivers_changed(const std::stop_token& stop = {}) {
+    detail::audience_step now{target(), seen_};
+    return detail::wait_on_thread(now, "blocking_receivers_changed",
+                                  {time_point::max(), stop});
+  }
+  bool blocking_closed(const std::stop_token& stop = {}) const {
+    detail::closing_step now{target()};
+    return detail::wait_on_thread(now, "blocking_closed",
+                                  {time_point::max(), stop});
+  }
 
   // -- receivers --------------------------------------------------------------
 

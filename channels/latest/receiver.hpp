@@ -95,18 +95,45 @@ public:
     return wait_for_task(this, std::move(holds), std::move(stop), line);
   }
 
+  // -- on a thread: throw channel_error(wrong_thread) inside a task -----------
+
+  receive_result<unit> blocking_changed(const std::stop_token& stop = {}) {
+    auto& from = detail::source_access::get(*this);
+    const errc why = detail::block_for_source(from, {.stop = stop});
+    return change(why, from, *reader_);
+  }
+  template <std::predicate<const T&> P>
+  receive_result<latest_view<T>>
+  blocking_wait_for(P holds, const std::stop_token& stop = {}) {
+    detail::forbid_blocking_in_task("blocking_wait_for");
+    for (;;) {
+      auto now = borrow_and_update();
+      if (std::invoke(holds, *now))
+        return receive_result<latest_view<T>>{std::in_place, std::move(now)};
+      const auto news = blocking_changed(stop);
+      if (!news)
+        return receive_result<latest_view<T>>{detail::errc_of(news)};
+    }
+  }
+
 private:
+  /// What a wait that ended for `why` has found.
+  static receive_result<unit> change(errc why, detail::source<T>& from,
+                                     reader& who) {
+    if (why != errc{})
+      return receive_result<unit>{why};
+    if (!from.holds_value())
+      return receive_result<unit>{errc::closed};
+    who.seen = who.state->version();
+    return receive_result<unit>{std::in_place};
+  }
+
   static task<receive_result<unit>> changed_task(detail::source<T>* from,
                                                  std::shared_ptr<reader> who,
                                                  detail::source_limits limits,
                                                  here line) {
     const errc why = co_await detail::wait_for_source(*from, limits, line);
-    if (why != errc{})
-      co_return receive_result<unit>{why};
-    if (!from->holds_value())
-      co_return receive_result<unit>{errc::closed};
-    who->seen = who->state->version();
-    co_return receive_result<unit>{std::in_place};
+    co_return change(why, *from, *who);
   }
 
   template <class P>

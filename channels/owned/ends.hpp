@@ -238,9 +238,13 @@ public:
   timed_owned_result<T>
   blocking_receive_for(std::chrono::duration<Rep, Period> length,
                        const std::stop_token& stop = {}) const {
+    return blocking_receive_until(detail::thread_deadline(length), stop);
+  }
+  timed_owned_result<T> blocking_receive_until(time_point deadline,
+                                               const std::stop_token& stop
+                                               = {}) const {
     timed_step now{this->member(), this->target()};
-    return detail::wait_on_thread(now, "blocking_receive",
-                                  {detail::thread_deadline(length), stop});
+    return detail::wait_on_thread(now, "blocking_receive", {deadline, stop});
   }
 
   // -- closing ----------------------------------------------------------------

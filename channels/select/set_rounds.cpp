@@ -215,9 +215,13 @@ task<set_event> next_in_rounds(set_core* set, duration length,
   co_return work.event;
 }
 
-set_event block_in_rounds(set_core& set, const std::stop_token& stop) {
+set_event block_in_rounds(set_core& set, duration length,
+                          const std::stop_token& stop) {
   source_limits limits;
   limits.stop = stop;
+  limits.now = length <= duration::zero();
+  if (length != duration::max())
+    limits.deadline = saturating_add(std::chrono::steady_clock::now(), length);
   set_rounds work{set, limits};
   select_claim claim;
   while (!work.looked()) {

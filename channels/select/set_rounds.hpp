@@ -16,7 +16,7 @@ namespace levada::detail {
 LEVADA_API task<set_event> next_in_rounds(set_core* set, duration length,
                                           std::stop_token stop,
                                           std::source_location line);
-LEVADA_API set_event block_in_rounds(set_core& set,
+LEVADA_API set_event block_in_rounds(set_core& set, duration length,
                                      const std::stop_token& stop);
 
 } // namespace levada::detail
