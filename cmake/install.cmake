@@ -3,14 +3,19 @@ include(CMakePackageConfigHelpers)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/levada)
 
+# Two components, for packages that keep them apart: the shared library, and what
+# one compiles with.
 install(
   TARGETS levada
   EXPORT levadaTargets
-  FILE_SET HEADERS)
+  LIBRARY COMPONENT runtime NAMELINK_COMPONENT dev
+  ARCHIVE COMPONENT dev
+  FILE_SET HEADERS COMPONENT dev)
 install(
   EXPORT levadaTargets
   NAMESPACE levada::
-  DESTINATION ${package_dir})
+  DESTINATION ${package_dir}
+  COMPONENT dev)
 
 configure_package_config_file(
   cmake/levadaConfig.cmake.in ${PROJECT_BINARY_DIR}/levadaConfig.cmake
@@ -24,7 +29,8 @@ install(
         ${PROJECT_BINARY_DIR}/levadaConfigVersion.cmake
         ${PROJECT_SOURCE_DIR}/cmake/FindCAF.cmake
         ${PROJECT_SOURCE_DIR}/cmake/compiler_notice.cmake
-  DESTINATION ${package_dir})
+  DESTINATION ${package_dir}
+  COMPONENT dev)
 
 # levada.pc finds its prefix from its own place, so that cmake --install --prefix
 # works; an absolute library directory has no such relation to the prefix.
@@ -47,6 +53,8 @@ if(BUILD_SHARED_LIBS)
 endif()
 configure_file(cmake/levada.pc.in ${PROJECT_BINARY_DIR}/levada.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/levada.pc
-        DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig
+        COMPONENT dev)
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE
-        DESTINATION ${CMAKE_INSTALL_DATADIR}/licenses/levada)
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/licenses/levada
+        COMPONENT dev)

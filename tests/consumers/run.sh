@@ -1,7 +1,11 @@
 #!/usr/bin/env bash
 # Builds and runs one consumer against levada.
-# usage: run.sh {find_package|add_subdirectory|pkg_config} CMAKE SOURCE BUILD
-# BUILD is a finished build of SOURCE; it is installed into a temporary prefix.
+# usage: run.sh WAY CMAKE SOURCE BUILD
+# BUILD is a finished build of SOURCE. The ways:
+#   find_package, pkg_config  BUILD, installed into a temporary prefix
+#   add_subdirectory          SOURCE as a part of the consumer, static
+#   fetch_content             the same, shared, and what that installs
+#   deb                       BUILD, packed and unpacked
 set -euo pipefail
 
 way=$1 cmake=$2 source=$3 build=$4
@@ -9,32 +13,65 @@ here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-install_levada() {
-  "$cmake" --install "$build" --prefix "$work/prefix" >"$work/install.log"
+install_from() {
+  "$cmake" --install "$1" --prefix "$work/prefix" >"$work/install.log"
   # A header that is a link would point back into our source tree.
   test -z "$(find "$work/prefix/include" -type l)"
 }
 
+# build_with_cmake PROJECT OPTION...: in a build folder of its own.
 build_with_cmake() {
-  "$cmake" -G Ninja -S "$here/$way" -B "$work/build" "$@"
-  "$cmake" --build "$work/build"
-  "$work/build/consumer"
+  local project=$1
+  shift
+  "$cmake" -G Ninja -S "$here/$project" -B "$work/$project" \
+    -DCMAKE_CXX_FLAGS="-O0 -g0" "$@"
+  "$cmake" --build "$work/$project"
+  "$work/$project/consumer"
+}
+
+# build_with_pkg_config PREFIX
+build_with_pkg_config() {
+  # The library directory's name is the distribution's choice.
+  local pc
+  pc=$(find "$1" -name levada.pc)
+  PKG_CONFIG_PATH=$(dirname "$pc") "$here/pkg_config/build.sh" "$work/by_hand"
+  LD_LIBRARY_PATH=$(dirname "$(dirname "$pc")") "$work/by_hand"
 }
 
 case $way in
   find_package)
-    install_levada
-    build_with_cmake "-DCMAKE_PREFIX_PATH=$work/prefix"
+    install_from "$build"
+    build_with_cmake find_package "-DCMAKE_PREFIX_PATH=$work/prefix"
     ;;
   add_subdirectory)
-    build_with_cmake "-DLEVADA_SOURCE=$source"
+    build_with_cmake add_subdirectory "-DLEVADA_SOURCE=$source"
+    ;;
+  fetch_content)
+    build_with_cmake fetch_content "-DLEVADA_SOURCE=$source" \
+      -DBUILD_SHARED_LIBS=ON
+    ldd "$work/fetch_content/consumer" | grep -q liblevada.so
+    install_from "$work/fetch_content"
+    build_with_cmake find_package "-DCMAKE_PREFIX_PATH=$work/prefix"
+    build_with_pkg_config "$work/prefix"
+    ldd "$work/by_hand" | grep -q liblevada.so
     ;;
   pkg_config)
-    install_levada
-    # The library directory's name is the distribution's choice.
-    pc=$(find "$work/prefix" -name levada.pc)
-    PKG_CONFIG_PATH=$(dirname "$pc") "$here/pkg_config/build.sh" "$work/consumer"
-    LD_LIBRARY_PATH=$(dirname "$(dirname "$pc")") "$work/consumer"
+    install_from "$build"
+    build_with_pkg_config "$work/prefix"
+    ;;
+  deb)
+    "$(dirname "$cmake")/cpack" -G DEB --config "$build/CPackConfig.cmake" \
+      -B "$work/packages" >"$work/cpack.log"
+    for package in "$work"/packages/*.deb; do
+      dpkg-deb --info "$package"
+      dpkg-deb --extract "$package" "$work/root"
+    done
+    # What a consumer's headers and linker need comes with it.
+    dpkg-deb --field "$work"/packages/liblevada-dev_*.deb Depends \
+      | grep -q 'libcaf-dev (>= 0.17.6)'
+    test -z "$(find "$work/root/usr/include" -type l)"
+    build_with_cmake find_package "-DCMAKE_PREFIX_PATH=$work/root/usr"
+    build_with_pkg_config "$work/root"
     ;;
   *)
     echo "run.sh: unknown way $way" >&2
