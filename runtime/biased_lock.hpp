@@ -62,7 +62,7 @@ struct alignas(64) bias_seat {
 bias_seat& take_seat() noexcept;
 
 /// The seat of this thread; one without a number where none was taken.
-bias_seat& this_seat() noexcept;
+LEVADA_API bias_seat& this_seat() noexcept;
 
 class biased_lock {
 public:

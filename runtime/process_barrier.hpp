@@ -31,7 +31,7 @@ inline void compiler_barrier() noexcept {
 }
 
 /// False until has_process_barrier() has found one: then a fence too many is made.
-extern LEVADA_API std::atomic<bool> barrier_is_known;
+LEVADA_API extern std::atomic<bool> barrier_is_known;
 LEVADA_API void full_fence() noexcept;
 
 /// The frequent side.

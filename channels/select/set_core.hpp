@@ -41,7 +41,7 @@ public:
   bool removed = false;
 
 private:
-  static bool told(set_node& self, wake_list& wakes) noexcept;
+  LEVADA_API static bool told(set_node& self, wake_list& wakes) noexcept;
 };
 
 /// What a member that receives T gives.

@@ -29,6 +29,26 @@ build_with_cmake() {
   "$work/$project/consumer"
 }
 
+# check_exports LIBRARY_FOLDER: what compiles with the static library in BUILD links
+# with the shared one, too.
+check_exports() {
+  local folder objects missing
+  for folder in "$build"/tests/CMakeFiles/test_{channels,actors}.dir \
+    "$build"/examples/CMakeFiles/*.dir; do
+    mapfile -t objects < <(find "$folder" -name '*.o' 2>/dev/null)
+    if ((${#objects[@]} == 0)); then
+      continue
+    fi
+    missing=$("${CXX:-c++}" "${objects[@]}" -L"$1" -llevada -lcaf_core \
+      -Wl,--warn-unresolved-symbols -o "$work/linked" 2>&1 \
+      | grep -o "undefined reference to .levada::.*" | sort -u) || true
+    if [[ $missing ]]; then
+      printf '%s: LEVADA_API is missing:\n%s\n' "$folder" "$missing" >&2
+      return 1
+    fi
+  done
+}
+
 # build_with_pkg_config PREFIX
 build_with_pkg_config() {
   # The library directory's name is the distribution's choice.
@@ -50,6 +70,7 @@ case $way in
     build_with_cmake fetch_content "-DLEVADA_SOURCE=$source" \
       -DBUILD_SHARED_LIBS=ON
     ldd "$work/fetch_content/consumer" | grep -q liblevada.so
+    check_exports "$work/fetch_content/_deps/levada-build"
     install_from "$work/fetch_content"
     build_with_cmake find_package "-DCMAKE_PREFIX_PATH=$work/prefix"
     build_with_pkg_config "$work/prefix"
