@@ -38,6 +38,31 @@ int sum_on_threads(levada::runtime& rt) {
 }
 // [/threads]
 
+// [thread_select]
+/// Takes from both until both have ended, or it is told to stop, or nothing has
+/// come for a minute.
+int count_both(levada::receiver<int> numbers, levada::receiver<char> letters,
+               const std::stop_token& stop) {
+  int count = 0;
+  while (numbers || letters) {
+    auto quiet = levada::after(std::chrono::minutes{1});
+    auto chosen = levada::blocking_select(numbers, letters, stop, quiet);
+    if (auto* number = chosen.from(numbers)) {
+      count += *number ? 1 : 0;
+      if (!*number)
+        numbers = {}; // closed; a nil handle is never ready
+    } else if (auto* letter = chosen.from(letters)) {
+      count += *letter ? 1 : 0;
+      if (!*letter)
+        letters = {};
+    } else {
+      break;
+    }
+  }
+  return count;
+}
+// [/thread_select]
+
 // [actors]
 // A channel is an actor: whoever monitors it is told when it is closed and
 // drained.
@@ -57,5 +82,14 @@ void wait_as_an_actor(levada::runtime& rt) {
 int main() {
   levada::runtime rt;
   std::cout << sum_on_threads(rt) << '\n';
+  auto numbers = levada::make_channel<int>(rt, {.capacity = 4});
+  auto letters = levada::make_channel<char>(rt, {.capacity = 4});
+  for (int i = 0; i < 3; ++i) {
+    (void)numbers.tx.try_send(i);
+    (void)letters.tx.try_send('a');
+  }
+  numbers.tx.close();
+  letters.tx.close();
+  std::cout << count_both(numbers.rx, letters.rx, {}) << '\n';
   wait_as_an_actor(rt);
 }
