@@ -93,7 +93,7 @@ TEST_CASE("a thread waits until there is something, and takes nothing (B-23)") {
 TEST_CASE("a thread waits for a place, and the permit then sends (B-23)") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<std::string>(rt, {.capacity = 1});
-  REQUIRE(tx.blocking_emplace(3, 'x'));
+  REQUIRE(tx.blocking_emplace(3U, 'x'));
   auto permit
     = answer_of([&tx = tx] { return tx.blocking_reserve(); },
                 [&tx = tx] { return tx.info().waiting_senders == 1; },
