@@ -42,6 +42,7 @@ thread_local foreign_worker this_foreign;
 
 /// The worker of ours that this thread is.
 thread_local caf::execution_unit* this_unit = nullptr;
+
 /// Whether this thread is a worker that CAF named as one. (The name alone says
 /// nothing: what a worker starts inherits it. A test's coordinator has no worker.)
 bool is_named_as_worker() noexcept {
