@@ -10,7 +10,7 @@
 
 #include <levada/channels/on_receive.hpp>
 
-#include "items.hpp"
+#include "../channels/items.hpp"
 #include "support.hpp"
 
 namespace levada_tests {
