@@ -1,8 +1,9 @@
 // The one place that knows how a CAF version schedules.
 //
 // Written for 0.17.6 (Debian 12). Another version changes this file, its .cpp,
-// `task_frame`'s four caf::resumable overrides and the actor base in
-// actors/channel_actor.*; nothing else in the library names these parts of CAF.
+// `task_frame`'s four caf::resumable overrides, the actor bases in
+// actors/channel_actor.* and channels/mailbox/, and what actors/actor_work.cpp knows
+// of an actor's pending responses; nothing else names these parts of CAF.
 //
 // An owned actor system gets our scheduling policy: CAF's workers call it for
 // their next job, and it runs levada's tasks right there, so that a task costs
