@@ -37,7 +37,7 @@ TEST_CASE(
     static_cast<void>(b.tx.try_send(1));
     static_cast<void>(a.rx.try_receive());
   }};
-  for (int i = 0; rounds.next(); ++i) {
+  while (rounds.next()) {
     a = make_channel<int>(rt, {.capacity = 1});
     b = make_channel<int>(rt, {.capacity = 1});
     REQUIRE(a.tx.try_send(1));

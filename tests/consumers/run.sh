@@ -49,6 +49,17 @@ check_exports() {
   done
 }
 
+# is_shared PROGRAM: whether it takes levada from a shared library. (No `grep -q`
+# behind a pipe: it ends at the first match, and who still writes is killed.)
+is_shared() {
+  local libraries
+  libraries=$(ldd "$1")
+  [[ $libraries == *liblevada.so* ]] || {
+    printf '%s is not linked with liblevada.so:\n%s\n' "$1" "$libraries" >&2
+    return 1
+  }
+}
+
 # build_with_pkg_config PREFIX
 build_with_pkg_config() {
   # The library directory's name is the distribution's choice.
@@ -69,12 +80,12 @@ case $way in
   fetch_content)
     build_with_cmake fetch_content "-DLEVADA_SOURCE=$source" \
       -DBUILD_SHARED_LIBS=ON
-    ldd "$work/fetch_content/consumer" | grep -q liblevada.so
+    is_shared "$work/fetch_content/consumer"
     check_exports "$work/fetch_content/_deps/levada-build"
     install_from "$work/fetch_content"
     build_with_cmake find_package "-DCMAKE_PREFIX_PATH=$work/prefix"
     build_with_pkg_config "$work/prefix"
-    ldd "$work/by_hand" | grep -q liblevada.so
+    is_shared "$work/by_hand"
     ;;
   pkg_config)
     install_from "$build"
@@ -88,8 +99,11 @@ case $way in
       dpkg-deb --extract "$package" "$work/root"
     done
     # What a consumer's headers and linker need comes with it.
-    dpkg-deb --field "$work"/packages/liblevada-dev_*.deb Depends \
-      | grep -q 'libcaf-dev (>= 0.17.6)'
+    depends=$(dpkg-deb --field "$work"/packages/liblevada-dev_*.deb Depends)
+    [[ $depends == *"libcaf-dev (>= 0.17.6)"* ]] || {
+      echo "liblevada-dev depends on: $depends" >&2
+      exit 1
+    }
     test -z "$(find "$work/root/usr/include" -type l)"
     build_with_cmake find_package "-DCMAKE_PREFIX_PATH=$work/root/usr"
     build_with_pkg_config "$work/root"
