@@ -15,6 +15,7 @@
 #include <levada/actors/channel_door.hpp>
 #include <levada/actors/registry.hpp>
 #include <levada/runtime/engine.hpp>
+#include <levada/runtime/posted_job.hpp>
 #include <levada/runtime/sanitizer.hpp>
 
 #if defined(LEVADA_THREAD_SANITIZER) && !defined(LEVADA_CAF_INSTRUMENTED)
@@ -44,7 +45,7 @@ void destroyed_here(void*) noexcept {
 #endif
 
 /// Ends a channel's actor from a worker, after enqueue() has returned.
-class ending_job final : public caf::resumable {
+class ending_job final : public posted_job {
 public:
   ending_job(channel_actor& which, bool kill) : which_(which), kill_(kill) {
     which_.retain();
@@ -52,28 +53,17 @@ public:
   ~ending_job() override {
     which_.release();
   }
-  ending_job(const ending_job&) = delete;
-  ending_job& operator=(const ending_job&) = delete;
 
-  resume_result resume(caf::execution_unit*, std::size_t) override {
+private:
+  void run() override {
     if (kill_)
       which_.end(close_reason::killed);
     else
       which_.end_if_drained();
-    return done;
-  }
-  void intrusive_ptr_add_ref_impl() override {
-    references_.fetch_add(1, std::memory_order_relaxed);
-  }
-  void intrusive_ptr_release_impl() override {
-    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1)
-      delete this;
   }
 
-private:
   channel_actor& which_;
   bool kill_;
-  std::atomic<int> references_{1};
 };
 
 channel_actor& actor_of(channel_core& core) noexcept {

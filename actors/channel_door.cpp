@@ -1,6 +1,5 @@
 #include <levada/actors/channel_door.hpp>
 
-#include <atomic>
 #include <deque>
 #include <optional>
 
@@ -21,13 +20,14 @@
 #include <levada/actors/registry.hpp>
 #include <levada/actors/transfer.hpp>
 #include <levada/runtime/engine.hpp>
+#include <levada/runtime/posted_job.hpp>
 
 namespace levada::detail {
 
 namespace {
 
 /// Serves a door from a worker.
-class serving_job final : public caf::resumable {
+class serving_job final : public posted_job {
 public:
   serving_job(channel_core& channel, channel_door& door)
       : channel_(channel),
@@ -39,28 +39,16 @@ public:
       door_.desert(); // the scheduler has ended with this in its queue
     channel_.release();
   }
-  serving_job(const serving_job&) = delete;
-  serving_job& operator=(const serving_job&) = delete;
-
-  resume_result resume(caf::execution_unit*, std::size_t) override {
-    served_ = true;
-    door_.serve();
-    return done;
-  }
-  void intrusive_ptr_add_ref_impl() override {
-    references_.fetch_add(1, std::memory_order_relaxed);
-  }
-  void intrusive_ptr_release_impl() override {
-    // acq_rel: the last one destroys what the others used
-    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1)
-      delete this;
-  }
 
 private:
+  void run() override {
+    served_ = true;
+    door_.serve();
+  }
+
   channel_core& channel_;
   channel_door& door_;
   bool served_ = false;
-  std::atomic<int> references_{1};
 };
 
 bool has_ended(const caf::strong_actor_ptr& actor) noexcept {

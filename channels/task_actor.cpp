@@ -1,47 +1,36 @@
 #include <levada/channels/task_actor.hpp>
 
-#include <atomic>
-
 #include <caf/actor_config.hpp>
 #include <caf/default_attachable.hpp>
 #include <caf/exit_reason.hpp>
 #include <caf/make_actor.hpp>
-#include <caf/resumable.hpp>
 #include <caf/scheduler/abstract_coordinator.hpp>
 #include <caf/sec.hpp>
 #include <caf/system_messages.hpp>
 
 #include <levada/channels/timers.hpp>
 #include <levada/runtime/engine.hpp>
+#include <levada/runtime/posted_job.hpp>
 
 namespace levada::detail {
 
 namespace {
 
 /// Ends a body's waiting from a worker, after enqueue() has returned.
-class exit_job final : public caf::resumable {
+class exit_job final : public posted_job {
 public:
   exit_job(caf::strong_actor_ptr whom, caf::error why)
       : whom_(std::move(whom)),
         why_(std::move(why)) {
   }
-  resume_result resume(caf::execution_unit*, std::size_t) override {
-    cell_of(whom_).ask_to_end(why_);
-    return done;
-  }
-  void intrusive_ptr_add_ref_impl() override {
-    references_.fetch_add(1, std::memory_order_relaxed);
-  }
-  void intrusive_ptr_release_impl() override {
-    // acq_rel: the last one destroys what the others used
-    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1)
-      delete this;
-  }
 
 private:
+  void run() override {
+    cell_of(whom_).ask_to_end(why_);
+  }
+
   caf::strong_actor_ptr whom_;
   caf::error why_;
-  std::atomic<int> references_{1};
 };
 
 void refuse(incoming message) {

@@ -1,7 +1,7 @@
 // The one place that knows how a CAF version schedules.
 //
 // Written for 0.17.6 (Debian 12). Another version changes this file, its .cpp,
-// `task_frame`'s four caf::resumable overrides, the actor bases in
+// `task_frame`'s and `posted_job`'s caf::resumable overrides, the actor bases in
 // actors/channel_actor.* and channels/mailbox/, and what actors/actor_work.cpp knows
 // of an actor's pending responses; nothing else names these parts of CAF.
 //

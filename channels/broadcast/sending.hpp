@@ -16,24 +16,7 @@ namespace levada {
 /// happens because the broadcast is closed, and is dropped with the select when
 /// another case happens; it never reaches some receivers only.
 template <class T>
-class broadcast_send_case {
-public:
-  broadcast_send_case(const broadcast_sender<T>& to, T value)
-      : to_(&to),
-        value_(std::move(value)) {
-  }
-
-  const broadcast_sender<T>& to() const noexcept {
-    return *to_;
-  }
-  T&& value() noexcept {
-    return std::move(value_);
-  }
-
-private:
-  const broadcast_sender<T>* to_;
-  T value_;
-};
+using broadcast_send_case = basic_send_case<broadcast_sender<T>>;
 
 template <class T, class U>
   requires std::constructible_from<T, U>

@@ -17,23 +17,29 @@ namespace levada {
 /// in the result if the case happens because the channel is closed, and is
 /// dropped with the select if another case happens (keep a copy, or send a
 /// pointer, where that matters).
-template <class T>
-class send_case {
+template <class Sender>
+class basic_send_case {
 public:
-  send_case(const sender<T>& to, T value) : to_(&to), value_(std::move(value)) {
+  using value_type = typename Sender::value_type;
+
+  basic_send_case(const Sender& to, value_type value)
+      : to_(&to),
+        value_(std::move(value)) {
   }
 
-  const sender<T>& to() const noexcept {
+  const Sender& to() const noexcept {
     return *to_;
   }
-  T&& value() noexcept {
+  value_type&& value() noexcept {
     return std::move(value_);
   }
 
 private:
-  const sender<T>* to_;
-  T value_;
+  const Sender* to_;
+  value_type value_;
 };
+template <class T>
+using send_case = basic_send_case<sender<T>>;
 
 template <class T, class U>
   requires std::constructible_from<T, U>

@@ -1,7 +1,6 @@
 // merge: several receivers as one.
 #include <levada/channels/merge.hpp>
 
-#include <algorithm>
 #include <numeric>
 
 #include <levada/channels/any_receiver.hpp>
