@@ -120,7 +120,7 @@ std::size_t set_core::size() const noexcept {
 }
 
 bool set_core::told(set_member& member, wake_list& wakes) noexcept {
-  spin_guard guard{lock_};
+  inner_seat_guard guard{lock_, this_seat()}; // inside the channel's
   if (who_ == nullptr || member.removed) {
     if (!member.removed) {
       push_ready(member);
@@ -154,7 +154,7 @@ set_member* set_core::poll() {
   for (;;) {
     set_member* member = nullptr;
     {
-      spin_guard guard{lock_};
+      seat_guard guard{lock_};
       member = first_ready_;
       if (member == nullptr)
         return nullptr;
@@ -166,7 +166,7 @@ set_member* set_core::poll() {
       return member;
     std::unique_ptr<set_member> gone;
     {
-      spin_guard guard{lock_};
+      seat_guard guard{lock_};
       busy_ = nullptr;
       if (member->removed)
         gone = extract(*member);
@@ -195,11 +195,6 @@ waiter* set_core::interrupt(outcome why) noexcept {
   return std::exchange(who_, nullptr);
 }
 
-outcome set_core::verdict() noexcept {
-  spin_guard guard{lock_};
-  return std::exchange(verdict_, outcome::pending);
-}
-
 void set_core::report(set_member& member) {
   const bool closed = member.result == outcome::closed;
   member.finish();
@@ -209,44 +204,50 @@ void set_core::report(set_member& member) {
   member.removed = true; // told once, then left out
 }
 
-set_member* set_core::take_delivered() {
-  spin_guard guard{lock_};
-  busy_ = delivered_;
-  return std::exchange(delivered_, nullptr);
-}
-
-bool set_core::begin_next() noexcept {
+bool set_core::begin_next() {
+  std::unique_ptr<set_member> gone;
   {
-    spin_guard guard{lock_};
+    seat_guard guard{lock_};
     running_ = true;
     out_ = nullptr;
     if (!in_rounds_.empty())
       return true;
     runs_plainly_ = true;
+    gone = take_seen();
   }
-  forget_removed();
+  if (gone)
+    disarm(*gone);
   return false;
-}
-
-void set_core::end_next() noexcept {
-  spin_guard guard{lock_};
-  running_ = false;
-  runs_plainly_ = false;
 }
 
 void set_core::forget_removed() {
   std::unique_ptr<set_member> gone;
   {
-    spin_guard guard{lock_};
-    if (busy_ == nullptr)
-      return;
-    auto& member = *std::exchange(busy_, nullptr);
-    if (!member.removed) {
-      push_ready(member); // it may have more
-      return;
-    }
-    gone = extract(member);
+    seat_guard guard{lock_};
+    gone = take_seen();
   }
+  if (gone)
+    disarm(*gone);
+}
+
+std::unique_ptr<set_member> set_core::take_seen() {
+  if (busy_ == nullptr)
+    return nullptr;
+  auto& member = *std::exchange(busy_, nullptr);
+  if (member.removed)
+    return extract(member);
+  push_ready(member); // it may have more
+  return nullptr;
+}
+
+set_member* set_core::end_next(set_member* found, outcome& verdict) noexcept {
+  seat_guard guard{lock_};
+  running_ = false;
+  runs_plainly_ = false;
+  verdict = std::exchange(verdict_, outcome::pending);
+  if (found == nullptr)
+    found = busy_ = std::exchange(delivered_, nullptr);
+  return found;
 }
 
 // -- set_next -----------------------------------------------------------------
@@ -359,10 +360,8 @@ void set_next::lift_limits() noexcept {
 
 set_event set_next::finish() {
   lift_limits();
-  set_.end_next();
-  const auto verdict = set_.verdict();
-  if (found_ == nullptr)
-    found_ = set_.take_delivered();
+  auto verdict = outcome::pending;
+  found_ = set_.end_next(found_, verdict);
   if (found_ != nullptr && found_->result != outcome::pending) {
     set_.report(*found_);
     return set_event{found_};

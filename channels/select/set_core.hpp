@@ -9,6 +9,7 @@
 
 #include <levada/actors/select_claim.hpp>
 #include <levada/channels/receiver.hpp>
+#include <levada/runtime/biased_lock.hpp>
 
 namespace levada::detail {
 
@@ -100,7 +101,7 @@ public:
   /// first, under the lock.
   template <class Parked>
   wait_start start_waiting(waiter& who, Parked parked) {
-    spin_guard guard{lock_};
+    seat_guard guard{lock_};
     if (first_ready_ != nullptr)
       return wait_start::look_again;
     if (members_.empty() || verdict_ != outcome::pending)
@@ -115,21 +116,19 @@ public:
   /// (yet: then the verdict is left for start_waiting) or an item was faster.
   waiter* interrupt(outcome why) noexcept;
 
-  /// The reason left by interrupt(), once.
-  outcome verdict() noexcept;
-
   /// Makes the member's result; one that is closed is left out from then on.
   void report(set_member& member);
-
-  /// After the wait: the member that was handed an item, or null.
-  set_member* take_delivered();
 
   /// Forgets the members that ended, once their last event has been seen.
   void forget_removed();
 
   /// Where next() begins and ends. True: it must go in rounds.
-  bool begin_next() noexcept;
-  void end_next() noexcept;
+  bool begin_next();
+  /// Gives `found`, or the member that was handed an item, or null; and the reason
+  /// left by interrupt(), once.
+  set_member* end_next(set_member* found, outcome& verdict) noexcept;
+  /// The end of one that went in rounds.
+  void end_rounds() noexcept;
 
   // -- members in rounds, and the round under way: see set_rounds.cpp ----------
 
@@ -163,10 +162,11 @@ private:
   void unlink_ready(set_member& member) noexcept;
   bool look(set_member& member, bool ask, wake_list& wakes);
   std::unique_ptr<set_member> extract(set_member& member);
+  std::unique_ptr<set_member> take_seen();
   static void disarm(set_member& member) noexcept;
 
-  /// Guards everything below. Innermost.
-  mutable spin_lock lock_;
+  /// Guards everything below. Innermost: told() takes it inside a channel's.
+  mutable biased_lock lock_;
   std::vector<std::unique_ptr<set_member>> members_;
   set_member* first_ready_ = nullptr;
   set_member* last_ready_ = nullptr;

@@ -88,6 +88,11 @@ void set_core::enter_round(select_claim& claim, waiter& who) noexcept {
     (void)claim.win_as_limit(0);
 }
 
+void set_core::end_rounds() noexcept {
+  spin_guard guard{lock_};
+  running_ = false;
+}
+
 void set_core::leave_round() noexcept {
   spin_guard guard{lock_};
   round_ = nullptr;
@@ -140,7 +145,7 @@ struct set_rounds {
     set.forget_removed();
   }
   ~set_rounds() {
-    set.end_next();
+    set.end_rounds();
   }
 
   /// Before a round: the event if there is one already.
