@@ -85,6 +85,7 @@ void biased_lock::lock_unbiased(bias_seat& seat) noexcept {
   if (bias != number) {
     bias_.store(number, std::memory_order_relaxed);
     streak_ = 0;
+    ++seat.crossings;
   } else if (streak_ < grant_after) {
     ++streak_;
   } else if (may_grant(seat)) {

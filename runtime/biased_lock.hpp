@@ -49,6 +49,8 @@ struct alignas(64) bias_seat {
   std::uint16_t known_token = 0;
   /// How many grants are still to be refused. Owner only.
   std::uint32_t refusals = 0;
+  /// How often the owner took a lock that somebody else had held last. Owner only.
+  std::uint32_t crossings = 0;
   /// Held while the token changes.
   spin_lock ending;
 

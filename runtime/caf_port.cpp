@@ -113,9 +113,9 @@ public:
       auto* root = task_of(next);
       if (root == nullptr)
         return reinterpret_cast<caf::resumable*>(next);
-      if (data.self->rested) [[unlikely]] {
-        data.self->rested = false;
-        data.context.recent = data.shared->owner->milliseconds();
+      if (data.self->looked) [[unlikely]] {
+        data.self->looked = false;
+        data.context.recent = data.shared->owner->milliseconds(data.self->now);
       }
       engine::run(*root, data.context);
     }
@@ -249,7 +249,7 @@ caf::resumable::resume_result task_frame::resume(caf::execution_unit* unit,
   here.owner = owner;
   here.unit = unit;
   run_context context;
-  context.recent = owner->milliseconds();
+  context.recent = owner->milliseconds(std::chrono::steady_clock::now());
   context.seat = &this_seat();
   engine::run(*this, context);
   here.owner = before_owner;

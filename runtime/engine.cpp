@@ -127,10 +127,10 @@ engine::~engine() {
     }
 }
 
-std::uint32_t engine::milliseconds() const noexcept {
-  using namespace std::chrono;
+std::uint32_t engine::milliseconds(
+  std::chrono::steady_clock::time_point now) const noexcept {
   return static_cast<std::uint32_t>(
-    duration_cast<std::chrono::milliseconds>(steady_clock::now() - begin_)
+    std::chrono::duration_cast<std::chrono::milliseconds>(now - begin_)
       .count());
 }
 
@@ -307,7 +307,7 @@ std::vector<task_info> engine::tasks() const {
   using namespace std::chrono;
   std::vector<task_info> result;
   result.reserve(live());
-  const auto now = milliseconds();
+  const auto now = milliseconds(std::chrono::steady_clock::now());
   for (auto& shard : shards_) {
     spin_guard guard{shard.lock};
     for (auto* root = shard.first; root != nullptr; root = root->live_.next) {

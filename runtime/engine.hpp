@@ -128,7 +128,9 @@ public:
     return host_.system();
   }
 
-  std::uint32_t milliseconds() const noexcept;
+  /// From the engine's beginning to `now`.
+  std::uint32_t
+  milliseconds(std::chrono::steady_clock::time_point now) const noexcept;
 
   runtime_options options;
   clock& time;

@@ -10,6 +10,8 @@ namespace {
 constexpr int longest_round = 5;
 } // namespace
 
+constinit thread_local std::uint32_t waits_for_locks = 0;
+
 void spin_lock::lock_contended() noexcept {
   // Between two tries we do not even look: each look takes the cache line away
   // from the core that works under the lock, and a line's round trip costs more
@@ -18,6 +20,7 @@ void spin_lock::lock_contended() noexcept {
   for (int round = 0;; ++round) {
     for (int i = 0; i < (8 << round); ++i)
       pause_cpu();
+    waits_for_locks += 1U << round;
     if (try_lock())
       return;
     if (round == longest_round) {

@@ -6,10 +6,15 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 
 #include <levada/runtime/export.hpp>
 
 namespace levada::detail {
+
+/// About how often this thread could have passed something on while it waited for
+/// spin locks.
+extern constinit thread_local std::uint32_t waits_for_locks;
 
 class spin_lock {
 public:

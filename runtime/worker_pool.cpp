@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include <levada/runtime/biased_lock.hpp>
 #include <levada/runtime/futex.hpp>
 
 namespace levada::detail {
@@ -27,9 +28,46 @@ std::uint32_t next_random(std::uint32_t& state) noexcept {
   return state;
 }
 
+/// How long the last of so many jobs in the worker's ring will wait.
+std::chrono::nanoseconds wait_in_ring(const worker& owner,
+                                      std::uint32_t length) noexcept {
+  return length
+         * std::chrono::nanoseconds{
+           owner.job_ns.load(std::memory_order_relaxed)};
+}
+
 } // namespace
 
 constinit thread_local worker* current_worker = nullptr;
+
+// -- job_queue ----------------------------------------------------------------
+
+void job_queue::append(std::span<const job> added) {
+  if (empty()) {
+    jobs_.clear();
+    first_ = 0;
+  }
+  if (first_ > 1024 && first_ * 2 > jobs_.size()) {
+    jobs_.erase(jobs_.begin(),
+                jobs_.begin() + static_cast<std::ptrdiff_t>(first_));
+    first_ = 0;
+  }
+  jobs_.insert(jobs_.end(), added.begin(), added.end());
+}
+
+std::span<const job> job_queue::take_oldest(std::size_t count) noexcept {
+  const std::span<const job> taken{jobs_.data() + first_, count};
+  first_ += count;
+  return taken;
+}
+
+std::span<const job> job_queue::take_newest(std::size_t count) noexcept {
+  const std::span<const job> taken{jobs_.data() + jobs_.size() - count, count};
+  jobs_.resize(jobs_.size() - count);
+  return taken;
+}
+
+// -- worker_pool --------------------------------------------------------------
 
 worker_pool::worker_pool(std::size_t workers) {
   workers_.reserve(workers);
@@ -51,18 +89,23 @@ worker& worker_pool::enlist() {
 
 job worker_pool::next_slowly(worker& self, std::uint32_t count) {
   bool others_first = count % turn == 0;
-  if (count % look_at_clock == 0)
-    self.rested = true;
+  if (count % look_at_clock == 0) {
+    look_at_clock_now(self);
+    if (should_withdraw(self)) [[unlikely]]
+      if (const job found = withdraw(self))
+        return found;
+  }
+  ++self.taken;
   for (;;) {
     job found = others_first ? 0 : take_next(self);
     if (found == 0 && others_first)
-      found = take_global(self);
+      found = take_global(self, true);
     if (found == 0)
       found = pop_ring(self);
     if (found == 0)
       found = take_next(self);
     if (found == 0)
-      found = take_global(self);
+      found = take_global(self, false);
     if (found != 0 && self.searching) [[unlikely]]
       stop_searching(self);
     if (found == 0)
@@ -73,6 +116,84 @@ job worker_pool::next_slowly(worker& self, std::uint32_t count) {
       return found;
     others_first = false;
   }
+}
+
+void worker_pool::look_at_clock_now(worker& self) noexcept {
+  const auto now = std::chrono::steady_clock::now();
+  if (self.taken != 0) {
+    // Half of it is new: one long job does not make all jobs long.
+    const auto each = std::min<std::chrono::nanoseconds::rep>(
+      std::chrono::nanoseconds{now - self.now}.count() / self.taken,
+      1'000'000'000);
+    self.job_ns.store((self.job_ns.load(std::memory_order_relaxed)
+                       + static_cast<std::uint32_t>(each))
+                        / 2,
+                      std::memory_order_relaxed);
+  }
+  self.taken = 0;
+  self.now = now;
+  self.looked = true;
+}
+
+/// After sleep, which says nothing of how long jobs run, nor of peace.
+void worker_pool::begin_anew(worker& self) noexcept {
+  self.taken = 0;
+  look_at_clock_now(self);
+  self.debt = {};
+  self.weighed = self.now;
+  self.at_peace_since = self.now;
+}
+
+bool worker_pool::should_withdraw(worker& self) noexcept {
+  const auto so_far = this_seat().crossings + waits_for_locks;
+  const auto crossings = so_far - std::exchange(self.crossings, so_far);
+  const auto passed = self.now - std::exchange(self.weighed, self.now);
+  if (idle_count_.load(std::memory_order_relaxed) + 1 >= workers_.size()) {
+    self.debt = {};
+    self.at_peace_since = self.now;
+    return false;
+  }
+  self.debt += crossings * crossing_cost - passed / tolerable_part;
+  if (self.debt <= self.debt.zero())
+    self.debt = {};
+  else
+    self.at_peace_since = self.now;
+  if (self.now - self.at_peace_since > forgiven_after)
+    next_reserve_.store(1, std::memory_order_relaxed);
+  return self.debt > most_debt;
+}
+
+/// Another worker is awake, and finds what is put into the global queue here: it
+/// looks there before it falls asleep. If it did so before, this one stays.
+job worker_pool::withdraw(worker& self) {
+  {
+    spin_guard guard{global_lock_};
+    while (const job each = pop_ring(self))
+      outside_.append({&each, 1});
+    if (const job each = swap_next(self, 0))
+      outside_.append({&each, 1});
+    count_global();
+  }
+  // First the watch: else a push that sees an idle worker and no watch wakes this
+  // one, which would take those jobs again.
+  const bool watching = claim_watch();
+  {
+    spin_guard guard{idle_lock_};
+    if (idle_.size() + 1 >= workers_.size()) {
+      if (watching)
+        watched_.store(false, std::memory_order_seq_cst);
+      return 0;
+    }
+    self.signal.store(0, std::memory_order_relaxed);
+    idle_.push_back(&self);
+    idle_count_.fetch_add(1, std::memory_order_seq_cst);
+  }
+  const auto length = next_reserve_.load(std::memory_order_relaxed);
+  reserve_.store(length, std::memory_order_relaxed);
+  next_reserve_.store(std::min(2 * length, longest_reserve),
+                      std::memory_order_relaxed);
+  self.woken = {};
+  return sleep(self, watching);
 }
 
 void worker_pool::displace_next(worker& self, job ready) noexcept {
@@ -88,7 +209,7 @@ void worker_pool::push_back(worker& self, job ready) noexcept {
     self.ring[tail % worker::ring_size].store(ready, std::memory_order_relaxed);
     // release: publishes the slot to thieves
     self.tail.store(tail + 1, std::memory_order_release);
-    notify_of_ring(tail + 1 - head);
+    notify_of_ring(self, tail + 1 - head);
   } else {
     spill(self, ready);
     notify();
@@ -98,9 +219,8 @@ void worker_pool::push_back(worker& self, job ready) noexcept {
 void worker_pool::push_global(job ready) noexcept {
   {
     spin_guard guard{global_lock_};
-    global_.push_back(ready);
-    global_size_.store(global_.size() - global_first_,
-                       std::memory_order_seq_cst);
+    outside_.append({&ready, 1});
+    count_global();
   }
   notify();
 }
@@ -113,9 +233,10 @@ job worker_pool::take_any() noexcept {
       return found;
   }
   spin_guard guard{global_lock_};
-  if (global_first_ == global_.size())
-    return 0;
-  return global_[global_first_++];
+  for (auto* queue : {&outside_, &spilled_})
+    if (!queue->empty())
+      return queue->take_oldest(1).front();
+  return 0;
 }
 
 bool worker_pool::quiet() const noexcept {
@@ -149,53 +270,64 @@ job worker_pool::pop_ring(worker& self) noexcept {
   }
 }
 
-job worker_pool::take_global(worker& self) noexcept {
+job worker_pool::take_global(worker& self, bool oldest) noexcept {
   if (global_size_.load(std::memory_order_acquire) == 0)
     return 0;
   spin_guard guard{global_lock_};
-  const auto available = global_.size() - global_first_;
-  if (available == 0)
+  // The oldest of both kinds have their turns, whatever else comes.
+  const bool spilled_first
+    = oldest
+      && (self.dispatches.load(std::memory_order_relaxed) / turn) % 2 == 0;
+  auto& from = outside_.empty() || (spilled_first && !spilled_.empty())
+                 ? spilled_
+                 : outside_;
+  if (from.empty())
     return 0;
-  const job first = global_[global_first_++];
-  // A fair share moves to the ring, so that the lock is taken once for many.
-  auto share
-    = std::min<std::size_t>(available / workers_.size(), worker::ring_size / 2);
+  global_visits_.fetch_add(1, std::memory_order_relaxed);
+  // A fair share moves to the ring, so that the lock is taken once for many. (Of
+  // the oldest that were spilled, one at a time: the newer ones go first.)
+  const bool old = oldest && &from == &spilled_;
   auto tail = self.tail.load(std::memory_order_relaxed);
   const auto head = self.head.load(std::memory_order_acquire);
-  share = std::min<std::size_t>(share, worker::ring_size - (tail - head));
-  share = std::min(share, available - 1);
-  for (std::size_t i = 0; i < share; ++i)
-    self.ring[tail++ % worker::ring_size].store(global_[global_first_++],
+  const std::size_t room = worker::ring_size - (tail - head);
+  const auto share = std::clamp<std::size_t>(
+    std::min(from.size() / workers_.size(), room), 1, old ? 1 : most_moved);
+  const auto taken = &from == &spilled_ && !oldest ? from.take_newest(share)
+                                                   : from.take_oldest(share);
+  for (const job each : taken.subspan(1))
+    self.ring[tail++ % worker::ring_size].store(each,
                                                 std::memory_order_relaxed);
   // release: publishes the slots to thieves
   self.tail.store(tail, std::memory_order_release);
-  if (global_first_ == global_.size()) {
-    global_.clear();
-    global_first_ = 0;
-  } else if (global_first_ > 1024 && global_first_ * 2 > global_.size()) {
-    global_.erase(global_.begin(),
-                  global_.begin() + static_cast<std::ptrdiff_t>(global_first_));
-    global_first_ = 0;
-  }
-  global_size_.store(global_.size() - global_first_, std::memory_order_seq_cst);
+  const job first = taken.front();
+  count_global();
   return first;
+}
+
+void worker_pool::count_global() noexcept {
+  global_size_.store(outside_.size() + spilled_.size(),
+                     std::memory_order_seq_cst);
 }
 
 void worker_pool::spill(worker& self, job extra) noexcept {
   // Half the ring goes to the global queue, in order, then the new job.
-  std::array<job, worker::ring_size / 2> moved{};
-  std::size_t count = 0;
-  while (count < moved.size()) {
-    const job taken = pop_ring(self);
-    if (taken == 0)
-      break;
-    moved[count++] = taken;
-  }
+  std::array<job, most_moved> moved{};
+  auto head = self.head.load(std::memory_order_acquire);
+  std::uint32_t count = 0;
+  do {
+    // (Thieves may have been here: then there are fewer.)
+    const auto available = self.tail.load(std::memory_order_relaxed) - head;
+    count = std::min<std::uint32_t>(available, moved.size());
+    for (std::uint32_t i = 0; i < count; ++i)
+      moved[i] = self.ring[(head + i) % worker::ring_size].load(
+        std::memory_order_relaxed);
+    // acq_rel: pairs with thieves doing the same
+  } while (!self.head.compare_exchange_weak(
+    head, head + count, std::memory_order_acq_rel, std::memory_order_acquire));
   spin_guard guard{global_lock_};
-  global_.insert(global_.end(), moved.begin(),
-                 moved.begin() + static_cast<std::ptrdiff_t>(count));
-  global_.push_back(extra);
-  global_size_.store(global_.size() - global_first_, std::memory_order_seq_cst);
+  spilled_.append({moved.data(), count});
+  spilled_.append({&extra, 1});
+  count_global();
 }
 
 job worker_pool::steal_from(worker& self, worker& victim) noexcept {
@@ -232,7 +364,7 @@ job worker_pool::steal(worker& self) noexcept {
   const auto start = next_random(self.random) % count;
   for (std::uint32_t i = 0; i < count; ++i) {
     auto& victim = *workers_[(start + i) % count];
-    if (&victim == &self)
+    if (&victim == &self || !worth_helping(victim))
       continue;
     if (job found = steal_from(self, victim))
       return found;
@@ -252,18 +384,26 @@ void worker_pool::stop_searching(worker& self) noexcept {
   searchers_.fetch_sub(1, std::memory_order_seq_cst);
   // Whoever pushed while we searched woke nobody: pass the word on, if there
   // may be more.
-  if (anything_queued())
+  if (help_wanted())
     notify();
 }
 
 job worker_pool::search(worker& self) noexcept {
   begin_search(self);
+  // Who has just run something waits a little for more from those who are busy:
+  // less than it would take to fall asleep and be woken. It does not look often:
+  // each look takes a cache line from them.
+  const auto runs = self.dispatches.load(std::memory_order_relaxed);
+  const bool patient
+    = std::exchange(self.searched, runs) != runs
+      && idle_count_.load(std::memory_order_relaxed) + 1 < workers_.size();
   job found = 0;
-  for (int round = 0; round < 4 && found == 0; ++round) {
-    found = take_global(self);
+  const int pauses = patient ? 64 : 1;
+  for (int round = 0; round < (patient ? 8 : 4) && found == 0; ++round) {
+    found = take_global(self, false);
     if (found == 0)
       found = steal(self);
-    if (found == 0)
+    for (int i = 0; i < pauses && found == 0; ++i)
       pause_cpu();
   }
   stop_searching(self);
@@ -277,6 +417,22 @@ bool worker_pool::anything_queued() const noexcept {
     return each->head.load(std::memory_order_seq_cst)
            != each->tail.load(std::memory_order_seq_cst);
   });
+}
+
+bool worker_pool::worth_helping(const worker& victim) const noexcept {
+  // seq_cst: see park()
+  const auto length = victim.tail.load(std::memory_order_seq_cst)
+                      - victim.head.load(std::memory_order_seq_cst);
+  return length != 0 && length <= worker::ring_size
+         && reserve_.load(std::memory_order_relaxed) == 0
+         && wait_in_ring(victim, length) >= worth_stealing;
+}
+
+bool worker_pool::help_wanted() const noexcept {
+  return global_size_.load(std::memory_order_seq_cst) != 0
+         || std::any_of(
+           workers_.begin(), workers_.end(),
+           [this](const auto& each) { return worth_helping(*each); });
 }
 
 bool worker_pool::anything_next_but(const worker& self) const noexcept {
@@ -296,22 +452,26 @@ void worker_pool::notify() noexcept {
   wake_idle(true);
 }
 
-void worker_pool::notify_of_ring(std::uint32_t length) noexcept {
+void worker_pool::notify_of_ring(const worker& self,
+                                 std::uint32_t length) noexcept {
   // relaxed: it may miss who falls asleep right now, and the watch does not
   if (idle_count_.load(std::memory_order_relaxed) == 0)
     return;
-  if (length >> reluctance_.load(std::memory_order_relaxed) != 0)
-    notify();
-  else
+  if (wait_in_ring(self, length)
+        < worth_waking * (1 << reluctance_.load(std::memory_order_relaxed))
+      || reserve_.load(std::memory_order_relaxed) != 0)
     ensure_watch();
+  else
+    notify();
 }
 
 void worker_pool::learn_from_wake(worker& self) noexcept {
   const auto woken = std::exchange(self.woken, {});
   if (woken == std::chrono::steady_clock::time_point{})
     return;
+  const auto awake = std::chrono::steady_clock::now() - woken;
   const auto now = reluctance_.load(std::memory_order_relaxed);
-  if (std::chrono::steady_clock::now() - woken >= worth_waking)
+  if (awake >= awake_in_vain)
     reluctance_.store(0, std::memory_order_relaxed);
   else if (now < most_reluctance)
     reluctance_.store(now + 1, std::memory_order_relaxed);
@@ -349,7 +509,6 @@ bool worker_pool::remove_idle(worker& self) noexcept {
 }
 
 job worker_pool::park(worker& self) {
-  self.rested = true;
   learn_from_wake(self);
   self.signal.store(0, std::memory_order_relaxed);
   {
@@ -357,16 +516,26 @@ job worker_pool::park(worker& self) {
     idle_.push_back(&self);
     idle_count_.fetch_add(1, std::memory_order_seq_cst);
   }
-  // Anyone who pushed before seeing us idle is seen here.
-  if (anything_queued() && remove_idle(self))
+  // Anyone who pushed before seeing us idle is seen here. (What is not worth
+  // helping with is its owner's business, and the watch's.)
+  if (help_wanted() && remove_idle(self))
     return 0;
+  return sleep(self, false);
+}
+
+bool worker_pool::claim_watch() noexcept {
+  bool expected = false;
+  return watched_.compare_exchange_strong(expected, true);
+}
+
+/// For a worker in `idle_`: until somebody wakes it, or it finds a job by keeping
+/// watch.
+job worker_pool::sleep(worker& self, bool watching) {
   const bool last
     = idle_count_.load(std::memory_order_seq_cst) == workers_.size();
   bool asked = !(last && on_quiet.call != nullptr);
   const auto quiet_since = dispatches();
-  bool expected = false;
-  if (!last && workers_.size() > 1
-      && watched_.compare_exchange_strong(expected, true)) {
+  if (watching || (!last && workers_.size() > 1 && claim_watch())) {
     bool left = false;
     const job found = keep_watch(self, left);
     // Whoever pushes a job after the look below sees that nobody watches, and
@@ -376,8 +545,10 @@ job worker_pool::park(worker& self) {
     if (idle_count_.load(std::memory_order_seq_cst) != 0
         && (anything_next_but(self) || anything_queued()))
       wake_idle(false); // to keep the watch instead
-    if (left)
+    if (left) {
+      begin_anew(self);
       return found;
+    }
     asked = true;
   }
   std::uint32_t signal = 0;
@@ -393,9 +564,10 @@ job worker_pool::park(worker& self) {
         asked = on_quiet.call(*on_quiet.argument);
     }
   }
+  begin_anew(self);
   self.searching = signal == 2;
   if (self.searching)
-    self.woken = std::chrono::steady_clock::now();
+    self.woken = self.now;
   return 0;
 }
 
@@ -418,9 +590,12 @@ job worker_pool::keep_watch(worker& self, bool& left) {
   struct look {
     std::uint32_t dispatches = 0;
     bool slot = false;
-    bool ring = false;
+    std::uint32_t head = 0;
+    std::uint32_t tail = 0;
   };
   std::vector<look> before(workers_.size());
+  std::uint32_t visits = 0;
+  bool queued = false;
   std::uint32_t calm = 0;
   while (calm < watch_linger
          && self.signal.load(std::memory_order_acquire) == 0) {
@@ -429,18 +604,33 @@ job worker_pool::keep_watch(worker& self, bool& left) {
     calm = idle_count_.load(std::memory_order_relaxed) == workers_.size()
              ? calm + 1
              : 0;
+    if (const auto rest = reserve_.load(std::memory_order_relaxed))
+      reserve_.store(rest - 1, std::memory_order_relaxed);
+    const bool waits
+      = global_size_.load(std::memory_order_relaxed) != 0 && queued
+        && visits == global_visits_.load(std::memory_order_relaxed);
+    queued = global_size_.load(std::memory_order_relaxed) != 0;
+    visits = global_visits_.load(std::memory_order_relaxed);
+    if (waits) {
+      left = remove_idle(self); // else somebody woke us for other work
+      return left ? take_global(self, true) : 0;
+    }
     for (std::size_t i = 0; i < workers_.size(); ++i) {
       auto& other = *workers_[i];
       if (&other == &self)
         continue;
-      const look now{other.dispatches.load(std::memory_order_relaxed),
-                     other.run_next.load(std::memory_order_relaxed) != 0,
-                     other.head.load(std::memory_order_relaxed)
-                       != other.tail.load(std::memory_order_relaxed)};
+      const auto then = before[i];
+      const auto now = before[i]
+        = look{other.dispatches.load(std::memory_order_relaxed),
+               other.run_next.load(std::memory_order_relaxed) != 0,
+               other.head.load(std::memory_order_relaxed),
+               other.tail.load(std::memory_order_relaxed)};
       const bool stuck
-        = now.slot && before[i].slot && now.dispatches == before[i].dispatches;
-      const bool behind = now.ring && before[i].ring;
-      before[i] = now;
+        = now.slot && then.slot && now.dispatches == then.dispatches;
+      // The last job of then has not left the ring (indices wrap around).
+      const bool behind
+        = then.head != then.tail
+          && static_cast<std::int32_t>(now.head - then.tail) < 0;
       if (!stuck && !behind)
         continue;
       if (!remove_idle(self))

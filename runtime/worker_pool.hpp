@@ -2,15 +2,18 @@
 //
 // Each worker owns a run-next slot (who was just woken, so that a hand-off
 // stays on one core) and a FIFO ring of 256 jobs; what does not fit, and what
-// comes from outside, goes through one global queue. Idle workers sleep on a
-// futex and are woken one at a time, when there is work for them. The shape is
-// Go's scheduler (src/runtime/proc.go), plugged into CAF by caf_port.cpp.
+// comes from outside, goes through one global queue. Of what did not fit, the
+// newest is taken first: tasks that spawn tasks that spawn go deep before they go
+// wide, and stay in the cache. Idle workers sleep on a futex and are woken one at
+// a time, when there is work for them. The shape is Go's scheduler
+// (src/runtime/proc.go), plugged into CAF by caf_port.cpp.
 //
 // Invariants
 //  - Only the owner pushes to its ring; owner and thieves pop by advancing
 //    `head` with a compare-and-swap. A thief takes half the ring at once.
-//  - Every `turn`-th dispatch looks at the global queue first, then at the ring,
-//    and only then at the run-next slot. So nobody starves behind a ping-pong.
+//  - Every `turn`-th dispatch looks at the global queue's oldest first, then at the
+//    ring, and only then at the run-next slot. So nobody starves behind a ping-pong,
+//    or behind newer jobs.
 //  - Only the owner fills its run-next slot; the owner and the watch empty it. The
 //    owner does so without an atomic exchange: it sets `swapping`, looks at
 //    `guarded`, empties the slot and clears `swapping`. The watch sets `guarded`,
@@ -24,15 +27,24 @@
 //    then looks at all queues. Who pushes to its own ring saves the fence: it is
 //    awake and comes to that job itself, and should it miss a worker that falls
 //    asleep right then, the watch finds the job.
-//  - A wake costs as much as a few hundred hand-offs, so it must be worth it. A
-//    job in a run-next slot wakes nobody. A job in a ring wakes an idle worker
-//    when the ring holds 2^reluctance jobs; reluctance grows when a worker that
-//    was woken soon had nothing to do, and falls to 0 when it had.
+//  - Help must be worth its price: a wake costs as much as a few hundred
+//    hand-offs, and two tasks that talk across cores lose for each item what
+//    twenty cost on one. So a job in a run-next slot is nobody else's business,
+//    and a ring is helped with when its last job would wait long: it owes
+//    `worth_stealing` to a worker that is awake anyway, and `worth_waking` times
+//    2^reluctance to one that sleeps. (The owner measures how long its jobs run.)
+//    Reluctance grows when a worker that was woken soon had nothing to do, and
+//    falls to 0 when it had.
+//  - A worker that spends much of its time on crossings (locks that another worker
+//    held last, see biased_lock.hpp) while others are awake *withdraws*: its jobs
+//    go to the global queue, it goes idle, and for a while, longer each time, rings
+//    are not helped with. So a crowd around one channel gathers on one core.
 //  - What wakes nobody is not forgotten: while some worker is busy and another
-//    idle, one idle worker keeps watch. Every `watch_period` it takes a run-next
-//    job whose owner has not dispatched since the last look, or half of a ring
-//    that was not empty at the last look either. The watch ends soon after the
-//    last worker went idle: an idle pool sleeps.
+//    idle, one idle worker keeps watch. It takes a run-next job whose owner has
+//    not dispatched between two looks, half of a ring none of whose jobs has left
+//    it between two, and a global queue likewise. So no job that is ready waits
+//    much longer than two periods beside an idle worker. The watch ends soon after
+//    the last worker went idle: an idle pool sleeps.
 #pragma once
 
 #include <array>
@@ -41,6 +53,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include <levada/runtime/process_barrier.hpp>
@@ -74,14 +87,31 @@ struct alignas(64) worker {
   std::atomic<bool> swapping{false};
   /// True while the owner must do that by an atomic exchange.
   std::atomic<bool> guarded{false};
+  /// How many nanoseconds pass between two of the ring's jobs. Written by the
+  /// owner.
+  std::atomic<std::uint32_t> job_ns{1'000};
   /// Where the owner begins to look for victims. Owner only.
   std::uint32_t random = 1;
   /// True while the owner counts as one of the pool's searchers. Owner only.
   bool searching = false;
+  /// `dispatches` when the owner last looked for work elsewhere. Owner only.
+  std::uint32_t searched = 0;
+  /// True when `now` is new since somebody cleared it. Owner only.
+  bool looked = true;
+  /// When the owner last looked at the clock. Owner only.
+  std::chrono::steady_clock::time_point now = std::chrono::steady_clock::now();
   /// When the owner was woken as a searcher, or 0. Owner only.
   std::chrono::steady_clock::time_point woken{};
-  /// True when the owner has slept since somebody cleared it. Owner only.
-  bool rested = true;
+  /// Jobs the owner took from queues since it looked at the clock. Owner only.
+  std::uint32_t taken = 0;
+  /// When the owner last compared its crossings with the time. Owner only.
+  std::chrono::steady_clock::time_point weighed = now;
+  /// How many crossings there were by then. Owner only.
+  std::uint32_t crossings = 0;
+  /// The time lost by crossings, less what is tolerable. Owner only.
+  std::chrono::nanoseconds debt{0};
+  /// Since when it has been 0 while other workers were awake. Owner only.
+  std::chrono::steady_clock::time_point at_peace_since = now;
   /// Who runs next on this worker.
   std::atomic<job> run_next{0};
 
@@ -95,17 +125,52 @@ struct alignas(64) worker {
   alignas(64) std::atomic<std::uint32_t> signal{0};
 };
 
+/// Jobs in the order they came; either end may be taken first. Not synchronized.
+class job_queue {
+public:
+  bool empty() const noexcept {
+    return size() == 0;
+  }
+  std::size_t size() const noexcept {
+    return jobs_.size() - first_;
+  }
+  void append(std::span<const job> added);
+  /// So many, of those there are, in the order they came; valid until the next
+  /// append().
+  std::span<const job> take_oldest(std::size_t count) noexcept;
+  std::span<const job> take_newest(std::size_t count) noexcept;
+
+private:
+  std::vector<job> jobs_;
+  std::size_t first_ = 0;
+};
+
 class worker_pool {
 public:
   static constexpr std::uint32_t turn = 64;
+  /// So many jobs at most move between a ring and the global queue at once.
+  static constexpr std::uint32_t most_moved = worker::ring_size / 2;
   /// The owner looks at the clock after one of so many jobs that did not come from
   /// the run-next slot.
   static constexpr std::uint32_t look_at_clock = 8;
-  static constexpr std::chrono::milliseconds watch_period{1};
-  static constexpr std::uint32_t watch_linger = 20;
+  static constexpr std::chrono::microseconds watch_period{400};
+  static constexpr std::uint32_t watch_linger = 50;
+  /// A ring is helped with when its last job would wait so long otherwise.
+  static constexpr std::chrono::microseconds worth_stealing{1};
+  static constexpr std::chrono::microseconds worth_waking{5};
   /// A worker that was awake for less than this was woken in vain.
-  static constexpr std::chrono::microseconds worth_waking{100};
+  static constexpr std::chrono::microseconds awake_in_vain{100};
   static constexpr std::uint32_t most_reluctance = 6;
+  /// About what a crossing costs.
+  static constexpr std::chrono::nanoseconds crossing_cost{100};
+  /// A worker withdraws when crossings have cost it so much more than one part in
+  /// eight of its time. (Tasks that just moved to it cross once each.)
+  static constexpr int tolerable_part = 8;
+  static constexpr std::chrono::microseconds most_debt{60};
+  /// Nobody helps for at most so many looks of the watch.
+  static constexpr std::uint32_t longest_reserve = 256;
+  /// So long without debt, and the next withdrawal counts as the first.
+  static constexpr std::chrono::milliseconds forgiven_after{5};
 
   explicit worker_pool(std::size_t workers);
   worker_pool(const worker_pool&) = delete;
@@ -155,6 +220,11 @@ public:
   /// True when every worker sleeps and nothing is queued.
   bool quiet() const noexcept;
 
+  /// How many workers sleep, or keep watch.
+  std::uint32_t idle() const noexcept {
+    return idle_count_.load(std::memory_order_seq_cst);
+  }
+
   /// Sum of all dispatches so far: unchanged means nothing ran.
   std::uint64_t dispatches() const noexcept;
 
@@ -187,18 +257,25 @@ private:
   }
   job next_slowly(worker& self, std::uint32_t count);
   void displace_next(worker& self, job ready) noexcept;
-  job take_global(worker& self) noexcept;
+  void look_at_clock_now(worker& self) noexcept;
+  void begin_anew(worker& self) noexcept;
+  bool should_withdraw(worker& self) noexcept;
+  job withdraw(worker& self);
+  job take_global(worker& self, bool oldest) noexcept;
+  void count_global() noexcept;
   job steal(worker& self) noexcept;
   job steal_from(worker& self, worker& victim) noexcept;
   job search(worker& self) noexcept;
   job pop_ring(worker& self) noexcept;
   bool anything_queued() const noexcept;
+  bool worth_helping(const worker& victim) const noexcept;
+  bool help_wanted() const noexcept;
   bool anything_next_but(const worker& self) const noexcept;
   void spill(worker& self, job extra) noexcept;
   void begin_search(worker& self) noexcept;
   void stop_searching(worker& self) noexcept;
   void notify() noexcept;
-  void notify_of_ring(std::uint32_t length) noexcept;
+  void notify_of_ring(const worker& self, std::uint32_t length) noexcept;
   void ensure_watch() noexcept {
     if (idle_count_.load(std::memory_order_relaxed) != 0
         && !watched_.load(std::memory_order_relaxed)) [[unlikely]]
@@ -208,6 +285,8 @@ private:
   void wake_idle(bool as_searcher) noexcept;
   bool remove_idle(worker& self) noexcept;
   job park(worker& self);
+  bool claim_watch() noexcept;
+  job sleep(worker& self, bool watching);
   static job rob(worker& victim) noexcept;
   job keep_watch(worker& self, bool& left);
 
@@ -223,17 +302,24 @@ private:
   std::atomic<bool> watched_{false};
   /// How unwilling rings are to wake somebody: see above.
   std::atomic<std::uint32_t> reluctance_{0};
+  /// For so many looks of the watch rings are not helped with.
+  std::atomic<std::uint32_t> reserve_{0};
+  /// How many they will be after the next withdrawal.
+  std::atomic<std::uint32_t> next_reserve_{1};
 
   /// Guards `idle_`.
   alignas(64) spin_lock idle_lock_;
   std::vector<worker*> idle_;
 
-  /// Guards `global_` and `global_first_`.
+  /// Guards the global queue.
   alignas(64) spin_lock global_lock_;
-  /// The global queue: jobs from `global_first_` on.
-  std::vector<job> global_;
-  std::size_t global_first_ = 0;
+  /// What came from outside, and what did not fit into rings.
+  job_queue outside_;
+  job_queue spilled_;
+  /// Jobs in both.
   std::atomic<std::size_t> global_size_{0};
+  /// How often somebody took jobs from it.
+  std::atomic<std::uint32_t> global_visits_{0};
 };
 
 /// The worker this thread is, or null.

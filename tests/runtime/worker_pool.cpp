@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include <levada/runtime/biased_lock.hpp>
 #include <levada/runtime/worker_pool.hpp>
 
 #include "support.hpp"
@@ -259,6 +260,129 @@ TEST_CASE("a job woken while another worker sleeps already is taken over") {
     idle.join();
   });
   CHECK(taken == 5);
+}
+
+TEST_CASE(
+  "a job in a ring that is not worth helping is taken over when it waits") {
+  job taken = 0;
+  on_own_thread([&] {
+    worker_pool pool{2};
+    auto& stuck = pool.enlist();
+    auto& idle = pool.enlist();
+    stuck.job_ns = 0; // nobody steals for the sake of such short jobs
+    pool.push_back(stuck, 5);
+    taken = pool.next(idle);
+  });
+  CHECK(taken == 5);
+}
+
+TEST_CASE("a job in the global queue that nobody comes to is taken over") {
+  std::atomic<job> taken{0};
+  on_own_thread([&] {
+    worker_pool pool{2};
+    auto& stuck = pool.enlist();
+    for (job each = 1; each <= worker::ring_size + 1; ++each)
+      pool.push_back(stuck, each);
+    std::thread idle{[&] {
+      auto& self = pool.enlist();
+      std::vector<job> all = take(pool, self, worker::ring_size + 1);
+      std::sort(all.begin(), all.end());
+      taken = all == numbers(1, worker::ring_size + 1) ? all.back() : 0;
+    }};
+    idle.join();
+  });
+  CHECK(taken == worker::ring_size + 1);
+}
+
+TEST_CASE(
+  "a worker that loses its time by crossings leaves its jobs to another") {
+  constexpr job count = 40;
+  std::vector<job> given;
+  std::vector<job> kept;
+  bool withdrew = false;
+  on_own_thread([&] {
+    worker_pool pool{2};
+    auto& other = pool.enlist(); // counts as awake
+    std::thread crossing{[&] {
+      auto& self = pool.enlist();
+      for (job each = 1; each <= count; ++each)
+        pool.push_back(self, each);
+      // As if all these locks had been taken from another worker just now: the
+      // next look at the clock is one of the next eight.
+      levada::detail::this_seat().crossings += 1'000'000;
+      for (job next = pool.next(self); next <= count; next = pool.next(self))
+        kept.push_back(next);
+    }};
+    withdrew = test::eventually([&] { return pool.idle() == 1; });
+    given = take(pool, other, count - (worker_pool::look_at_clock - 1));
+    pool.push_global(1000);
+    crossing.join();
+  });
+  CHECK(withdrew);
+  CHECK(kept == numbers(1, worker_pool::look_at_clock - 1));
+  CHECK(given == numbers(worker_pool::look_at_clock, count));
+}
+
+TEST_CASE("the last worker that is awake keeps its jobs, whatever they cost") {
+  constexpr job count = 40;
+  std::vector<job> order;
+  bool slept = false;
+  on_own_thread([&] {
+    worker_pool pool{2};
+    auto& self = pool.enlist();
+    std::thread sleeper{[&] { pool.next(pool.enlist()); }};
+    slept = test::eventually([&] { return pool.idle() == 1; });
+    for (job each = 1; each <= count; ++each) {
+      self.job_ns = 0; // not worth waking the other
+      pool.push_back(self, each);
+    }
+    for (job each = 1; each <= count; ++each) {
+      levada::detail::this_seat().crossings += 1'000'000;
+      self.job_ns = 0;
+      order.push_back(pool.next(self));
+    }
+    pool.push_global(1000);
+    sleeper.join();
+  });
+  CHECK(slept);
+  std::sort(order.begin(), order.end());
+  CHECK(order == numbers(1, count));
+}
+
+TEST_CASE("of the jobs that did not fit the newest run first") {
+  constexpr job count = 4 * worker::ring_size;
+  std::vector<job> order;
+  on_own_thread([&] {
+    worker_pool pool{1};
+    auto& self = pool.enlist();
+    for (job each = 1; each <= count; ++each)
+      pool.push_back(self, each);
+    order = take(pool, self, count);
+  });
+  const auto place = [&](job which) {
+    return std::find(order.begin(), order.end(), which) - order.begin();
+  };
+  CHECK(place(count) < place(count / 2));
+  CHECK(place(count / 2) < place(1 + worker_pool::turn));
+}
+
+TEST_CASE("a job that did not fit runs, however many newer ones come") {
+  std::size_t rounds = 0;
+  bool found = false;
+  on_own_thread([&] {
+    worker_pool pool{1};
+    auto& self = pool.enlist();
+    for (job each = 1; each <= 4 * worker::ring_size; ++each)
+      pool.push_back(self, each);
+    // Job 100 is somewhere in the first half ring that was spilled; each job that
+    // runs leaves two more behind.
+    for (; !found && rounds < 400 * worker_pool::turn; ++rounds) {
+      found = pool.next(self) == 100;
+      pool.push_back(self, 100'000 + rounds);
+      pool.push_back(self, 200'000 + rounds);
+    }
+  });
+  CHECK(found);
 }
 
 TEST_CASE("two stuck workers at once are both relieved while others are idle") {
