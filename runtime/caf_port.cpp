@@ -110,13 +110,15 @@ public:
     }
     for (;;) {
       const job next = pool.next(*data.self);
+      if (const auto news = data.self->news; news != 0) [[unlikely]] {
+        data.self->news = 0;
+        if ((news & worker::timed) != 0)
+          pool.hand_time_over();
+        data.context.recent = data.shared->owner->milliseconds();
+      }
       auto* root = task_of(next);
       if (root == nullptr)
         return reinterpret_cast<caf::resumable*>(next);
-      if (data.self->rested) [[unlikely]] {
-        data.self->rested = false;
-        data.context.recent = data.shared->owner->milliseconds();
-      }
       engine::run(*root, data.context);
     }
   }
@@ -166,6 +168,7 @@ caf_host::caf_host(engine& owner, std::size_t workers, const quiet_watch& watch)
       owner_(&owner),
       pool_(&owned_->pool) {
   pool_->on_quiet = watch;
+  owner.timers.keep_by(*pool_);
   owned_->system = std::make_unique<caf::actor_system>(owned_->config);
   system_ = owned_->system.get();
 }

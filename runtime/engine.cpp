@@ -88,7 +88,8 @@ engine* current_engine() noexcept {
 engine::engine(runtime_options asked)
     : options(completed(std::move(asked))),
       time(*options.time),
-      timers(time),
+      // one part for each worker, and one for all other threads
+      timers(time, worker_count(options.workers) + 1),
       blocking(options.blocking_threads),
       channels(make_directory(outsiders)),
       host_(*this, worker_count(options.workers),
@@ -103,7 +104,7 @@ engine::engine(runtime_options asked)
 engine::engine(caf::actor_system& system, runtime_options asked)
     : options(completed(std::move(asked))),
       time(*options.time),
-      timers(time),
+      timers(time, worker_count(0) + 1),
       blocking(options.blocking_threads),
       channels(make_directory(outsiders)),
       host_(*this, system) {

@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include <sys/prctl.h>
+
 #include <levada/runtime/futex.hpp>
+#include <levada/runtime/timer_queue.hpp>
 
 namespace levada::detail {
 
@@ -46,13 +49,18 @@ worker_pool::worker_pool(std::size_t workers) {
 worker& worker_pool::enlist() {
   auto& self = *workers_[enlisted_.fetch_add(1)];
   current_worker = &self;
+  // The kernel rounds sleeps up by 50 µs unless told that this thread minds.
+  if (timers != nullptr)
+    prctl(PR_SET_TIMERSLACK, 1000UL);
   return self;
 }
 
 job worker_pool::next_slowly(worker& self, std::uint32_t count) {
   bool others_first = count % turn == 0;
-  if (count % look_at_clock == 0)
-    self.rested = true;
+  if (count % look_at_clock == 0) {
+    self.news |= worker::rested;
+    look_at_timers();
+  }
   for (;;) {
     job found = others_first ? 0 : take_next(self);
     if (found == 0 && others_first)
@@ -348,8 +356,111 @@ bool worker_pool::remove_idle(worker& self) noexcept {
   return true;
 }
 
+// -- the time -----------------------------------------------------------------
+
+void worker_pool::timer_armed(time_point look) noexcept {
+  // seq_cst: pairs with keep_time(); see timer_queue
+  if (cover_.load(std::memory_order_seq_cst) <= look)
+    return;
+  if (auto* self = this_worker(); self != nullptr && self->pool == this)
+    self->news |= worker::timed;
+  else if (idle_count_.load(std::memory_order_seq_cst) != 0)
+    wake_idle(false); // it looks again before it sleeps, as all do
+}
+
+void worker_pool::hand_time_over() noexcept {
+  if (timers == nullptr || idle_count_.load(std::memory_order_relaxed) == 0
+      || watched_.load(std::memory_order_relaxed))
+    return;
+  if (timers->next_look() < cover_.load(std::memory_order_relaxed))
+    wake_idle(false);
+}
+
+/// For a busy worker.
+void worker_pool::look_at_timers() noexcept {
+  if (timers == nullptr)
+    return;
+  const auto look = timers->next_look();
+  // relaxed: to fire what another is about to does no harm
+  if (look < cover_.load(std::memory_order_relaxed) && timers->is_due())
+    timers->fire_due();
+}
+
+/// For a worker about to sleep: until when, on account of the timers.
+worker_pool::time_point worker_pool::keep_time(worker& self) noexcept {
+  if (timers == nullptr)
+    return time_point::max();
+  spin_guard guard{time_lock_};
+  auto look = timers->next_look();
+  if (keeper_ != &self) {
+    if (keeper_ != nullptr && cover_.load(std::memory_order_relaxed) <= look)
+      return time_point::max();
+    keeper_ = &self; // whoever it was will see that when it wakes
+    spin_guard idle_guard{idle_lock_};
+    // First in, last out: who keeps the time is the last to be woken for work.
+    const auto position = std::find(idle_.begin(), idle_.end(), &self);
+    if (position != idle_.end())
+      std::swap(*position, idle_.front());
+  }
+  for (;;) {
+    // seq_cst: pairs with timer_armed(); see timer_queue
+    cover_.store(look, std::memory_order_seq_cst);
+    const auto again = timers->next_look();
+    if (again >= look)
+      return look;
+    look = again;
+  }
+}
+
+/// True when it was the one.
+bool worker_pool::leave_time(worker& self) noexcept {
+  if (timers == nullptr)
+    return false;
+  spin_guard guard{time_lock_};
+  if (keeper_ != &self)
+    return false;
+  keeper_ = nullptr;
+  cover_.store(time_point::max(), std::memory_order_seq_cst);
+  return true;
+}
+
+/// For an idle worker whose sleep is over; false: it is being woken for work.
+bool worker_pool::fire_timers(worker& self) noexcept {
+  if (!remove_idle(self))
+    return false;
+  leave_time(self);
+  timers->fire_due();
+  return true;
+}
+
+/// For whoever keeps watch: sleeps, and says whether timers are overdue then.
+/// `alone`: no busy worker looks at them.
+bool worker_pool::sleep_on_watch(worker& self, bool alone) noexcept {
+  auto until = std::chrono::steady_clock::now() + watch_period;
+  if (timers == nullptr) {
+    futex_wait_until(self.signal, 0, until);
+    return false;
+  }
+  auto patience = std::chrono::steady_clock::duration{overdue};
+  auto look = time_point::max();
+  if (alone || idle_count_.load(std::memory_order_relaxed) == size()) {
+    look = keep_time(self);
+    if (look != time_point::max())
+      patience = patience.zero();
+  } else {
+    leave_time(self);
+    if (const auto next = timers->next_look();
+        next < cover_.load(std::memory_order_relaxed))
+      look = next + patience;
+  }
+  until = std::min(until, look);
+  futex_wait_until(self.signal, 0, until);
+  const auto next = timers->next_look();
+  return next <= std::chrono::steady_clock::now() - patience;
+}
+
 job worker_pool::park(worker& self) {
-  self.rested = true;
+  self.news |= worker::rested;
   learn_from_wake(self);
   self.signal.store(0, std::memory_order_relaxed);
   {
@@ -376,23 +487,35 @@ job worker_pool::park(worker& self) {
     if (idle_count_.load(std::memory_order_seq_cst) != 0
         && (anything_next_but(self) || anything_queued()))
       wake_idle(false); // to keep the watch instead
-    if (left)
+    if (left) {
+      leave_time(self);
       return found;
+    }
     asked = true;
   }
+  auto ask_at = asked ? time_point::max()
+                      : std::chrono::steady_clock::now() + on_quiet.after;
   std::uint32_t signal = 0;
   // acquire: pairs with the release in wake_idle()
   while ((signal = self.signal.load(std::memory_order_acquire)) == 0) {
-    if (asked) {
+    const auto look = keep_time(self);
+    const auto until = std::min(look, ask_at);
+    if (until == time_point::max())
       futex_wait(self.signal, 0);
-    } else if (!futex_wait_until(self.signal, 0,
-                                 std::chrono::steady_clock::now()
-                                   + on_quiet.after)) {
-      asked = true;
-      if (quiet() && dispatches() == quiet_since)
-        asked = on_quiet.call(*on_quiet.argument);
+    else if (futex_wait_until(self.signal, 0, until))
+      continue;
+    else if (look <= ask_at) {
+      if (fire_timers(self))
+        return 0;
+    } else {
+      ask_at = time_point::max();
+      if (quiet() && dispatches() == quiet_since
+          && !on_quiet.call(*on_quiet.argument))
+        ask_at = std::chrono::steady_clock::now() + on_quiet.after;
     }
   }
+  if (leave_time(self))
+    self.news |= worker::timed;
   self.searching = signal == 2;
   if (self.searching)
     self.woken = std::chrono::steady_clock::now();
@@ -422,10 +545,15 @@ job worker_pool::keep_watch(worker& self, bool& left) {
   };
   std::vector<look> before(workers_.size());
   std::uint32_t calm = 0;
+  auto dispatched = ~std::uint64_t{0};
   while (calm < watch_linger
          && self.signal.load(std::memory_order_acquire) == 0) {
-    futex_wait_until(self.signal, 0,
-                     std::chrono::steady_clock::now() + watch_period);
+    // Who is busy and dispatches looks at the timers; who is stuck does not.
+    const auto before_that = std::exchange(dispatched, dispatches());
+    if (sleep_on_watch(self, dispatched == before_that) && fire_timers(self)) {
+      left = true;
+      return 0;
+    }
     calm = idle_count_.load(std::memory_order_relaxed) == workers_.size()
              ? calm + 1
              : 0;

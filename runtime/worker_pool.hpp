@@ -33,6 +33,14 @@
 //    job whose owner has not dispatched since the last look, or half of a ring
 //    that was not empty at the last look either. The watch ends soon after the
 //    last worker went idle: an idle pool sleeps.
+//  - Where the pool keeps the time of a timer_queue, the workers fire it. A busy one
+//    looks every few dispatches. One that sleeps keeps the time: it sleeps until the
+//    next look is due, and says so in `cover_`, the latest time at which somebody
+//    looks. A worker that arms a timer for before that takes the role over when it
+//    sleeps itself; should it go on with another job instead, it first wakes an idle
+//    worker, unless one keeps watch, which looks every `watch_period` at what is
+//    overdue, and exactly while the busy worker is stuck in one job. So a timer is at
+//    most that late when its task could run, and no thread is woken for most.
 #pragma once
 
 #include <array>
@@ -53,6 +61,7 @@ using job = std::uintptr_t;
 
 class worker_pool;
 class engine;
+class timer_queue;
 
 /// What the last worker that fell asleep does when all stays quiet.
 struct quiet_watch {
@@ -80,8 +89,12 @@ struct alignas(64) worker {
   bool searching = false;
   /// When the owner was woken as a searcher, or 0. Owner only.
   std::chrono::steady_clock::time_point woken{};
-  /// True when the owner has slept since somebody cleared it. Owner only.
-  bool rested = true;
+  /// What the owner has to see to before its next job. Owner only.
+  std::uint8_t news = rested;
+  /// It has slept, or worked for a while.
+  static constexpr std::uint8_t rested = 1;
+  /// It has armed a timer that nobody sleeps for, or no longer sleeps for one.
+  static constexpr std::uint8_t timed = 2;
   /// Who runs next on this worker.
   std::atomic<job> run_next{0};
 
@@ -106,6 +119,8 @@ public:
   /// A worker that was awake for less than this was woken in vain.
   static constexpr std::chrono::microseconds worth_waking{100};
   static constexpr std::uint32_t most_reluctance = 6;
+  /// So late, and it is left no longer to who woke up to fire it.
+  static constexpr std::chrono::microseconds overdue{200};
 
   explicit worker_pool(std::size_t workers);
   worker_pool(const worker_pool&) = delete;
@@ -158,10 +173,21 @@ public:
   /// Sum of all dispatches so far: unchanged means nothing ran.
   std::uint64_t dispatches() const noexcept;
 
+  /// Before the job it is about to run: sees to it that an idle worker keeps the
+  /// time, when that is left to it. Owner only.
+  void hand_time_over() noexcept;
+
+  /// A timer was armed that is to be looked at by `look`. From any thread.
+  void timer_armed(std::chrono::steady_clock::time_point look) noexcept;
+
   /// Set before the workers start.
   quiet_watch on_quiet;
+  /// Whose time the workers keep, or null. Set before the workers start.
+  timer_queue* timers = nullptr;
 
 private:
+  using time_point = std::chrono::steady_clock::time_point;
+
   /// Puts `replacement` into the run-next slot: who stood there.
   static job swap_next(worker& self, job replacement) noexcept {
     // relaxed: the process barrier orders it (see above)
@@ -210,6 +236,11 @@ private:
   job park(worker& self);
   static job rob(worker& victim) noexcept;
   job keep_watch(worker& self, bool& left);
+  bool sleep_on_watch(worker& self, bool alone) noexcept;
+  void look_at_timers() noexcept;
+  time_point keep_time(worker& self) noexcept;
+  bool leave_time(worker& self) noexcept;
+  bool fire_timers(worker& self) noexcept;
 
   std::vector<std::unique_ptr<worker>> workers_;
   std::atomic<std::size_t> enlisted_{0};
@@ -227,6 +258,14 @@ private:
   /// Guards `idle_`.
   alignas(64) spin_lock idle_lock_;
   std::vector<worker*> idle_;
+
+  /// Guards `keeper_`, and the writing of `cover_`. May be held while taking
+  /// `idle_lock_`.
+  alignas(64) spin_lock time_lock_;
+  /// Who sleeps for the timers.
+  worker* keeper_ = nullptr;
+  /// Until when somebody who sleeps looks at the timers.
+  std::atomic<time_point> cover_{time_point::max()};
 
   /// Guards `global_` and `global_first_`.
   alignas(64) spin_lock global_lock_;
