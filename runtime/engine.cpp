@@ -564,8 +564,12 @@ void wake(waiter& who) noexcept {
 }
 
 void wake_list::fire() noexcept {
-  while (head_ != nullptr) {
+  for (int woken = 0; head_ != nullptr; ++woken) {
     auto* who = head_;
+    if (woken >= few && who->kind == waiter::party::task) {
+      head_ = static_cast<task_frame*>(who)->home().ready_crowd(who);
+      continue;
+    }
     head_ = who->next_woken; // read first: after wake() `who` may be gone
     wake(*who);
   }

@@ -106,6 +106,8 @@ timer_node* timer_wheel::take_due(time_point now) noexcept {
     auto& node = *lists_[list];
     if (list < digits || (node.next == &node && key(node) <= limit)) {
       remove(node);
+      if (occupied_levels_ != 0)
+        __builtin_prefetch(lists_[first_list()], 1); // the next one
       return &node;
     }
     base_ = start;

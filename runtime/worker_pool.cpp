@@ -103,6 +103,34 @@ void worker_pool::push_back(worker& self, job ready) noexcept {
   }
 }
 
+void worker_pool::push_many(worker* self, const job* ready,
+                            std::size_t count) noexcept {
+  std::size_t pushed = 0;
+  std::uint32_t length = 0;
+  if (self != nullptr) {
+    auto tail = self->tail.load(std::memory_order_relaxed);
+    // acquire: pairs with the thieves' head updates, so that the slots are free
+    const auto head = self->head.load(std::memory_order_acquire);
+    while (pushed < count && tail - head < worker::ring_size)
+      self->ring[tail++ % worker::ring_size].store(ready[pushed++],
+                                                   std::memory_order_relaxed);
+    // release: publishes the slots to thieves
+    self->tail.store(tail, std::memory_order_release);
+    length = tail - head;
+  }
+  if (pushed == count) {
+    notify_of_ring(length);
+    return;
+  }
+  {
+    spin_guard guard{global_lock_};
+    global_.insert(global_.end(), ready + pushed, ready + count);
+    global_size_.store(global_.size() - global_first_,
+                       std::memory_order_seq_cst);
+  }
+  notify();
+}
+
 void worker_pool::push_global(job ready) noexcept {
   {
     spin_guard guard{global_lock_};
@@ -473,25 +501,29 @@ job worker_pool::park(worker& self) {
     return 0;
   const bool last
     = idle_count_.load(std::memory_order_seq_cst) == workers_.size();
-  bool asked = !(last && on_quiet.call != nullptr);
+  const bool asked = !(last && on_quiet.call != nullptr);
   const auto quiet_since = dispatches();
   bool expected = false;
-  if (!last && workers_.size() > 1
+  const bool wanted = std::exchange(self.wanted_to_watch, false);
+  if ((!last || wanted) && workers_.size() > 1
       && watched_.compare_exchange_strong(expected, true)) {
     bool left = false;
     const job found = keep_watch(self, left);
     // Whoever pushes a job after the look below sees that nobody watches, and
     // wakes somebody.
     watched_.store(false, std::memory_order_seq_cst);
-    process_barrier();
-    if (idle_count_.load(std::memory_order_seq_cst) != 0
-        && (anything_next_but(self) || anything_queued()))
-      wake_idle(false); // to keep the watch instead
+    // (Where nobody else is idle there is nobody to wake, and the next worker that
+    // goes to sleep sees that nobody watches.)
+    if (idle_count_.load(std::memory_order_seq_cst) != 0) {
+      process_barrier();
+      if (idle_count_.load(std::memory_order_seq_cst) != 0
+          && (anything_next_but(self) || anything_queued()))
+        wake_idle(false); // to keep the watch instead
+    }
     if (left) {
       leave_time(self);
       return found;
     }
-    asked = true;
   }
   auto ask_at = asked ? time_point::max()
                       : std::chrono::steady_clock::now() + on_quiet.after;
@@ -517,6 +549,7 @@ job worker_pool::park(worker& self) {
   if (leave_time(self))
     self.news |= worker::timed;
   self.searching = signal == 2;
+  self.wanted_to_watch = signal == 1;
   if (self.searching)
     self.woken = std::chrono::steady_clock::now();
   return 0;

@@ -31,8 +31,10 @@
 //  - What wakes nobody is not forgotten: while some worker is busy and another
 //    idle, one idle worker keeps watch. Every `watch_period` it takes a run-next
 //    job whose owner has not dispatched since the last look, or half of a ring
-//    that was not empty at the last look either. The watch ends soon after the
-//    last worker went idle: an idle pool sleeps.
+//    that was not empty at the last look either. Who was woken
+//    for that does it even when the others have fallen asleep meanwhile: they work
+//    by fits, and are not to wake it each time. The watch ends soon after the last
+//    worker went idle: an idle pool sleeps.
 //  - Where the pool keeps the time of a timer_queue, the workers fire it. A busy one
 //    looks every few dispatches. One that sleeps keeps the time: it sleeps until the
 //    next look is due, and says so in `cover_`, the latest time at which somebody
@@ -87,6 +89,8 @@ struct alignas(64) worker {
   std::uint32_t random = 1;
   /// True while the owner counts as one of the pool's searchers. Owner only.
   bool searching = false;
+  /// True when the owner was woken because nobody kept watch. Owner only.
+  bool wanted_to_watch = false;
   /// When the owner was woken as a searcher, or 0. Owner only.
   std::chrono::steady_clock::time_point woken{};
   /// What the owner has to see to before its next job. Owner only.
@@ -156,6 +160,9 @@ public:
 
   /// Puts `ready` behind everything in `self`'s ring. Owner only.
   void push_back(worker& self, job ready) noexcept;
+
+  /// As push_back() of each in turn; `self` is null on other threads.
+  void push_many(worker* self, const job* ready, std::size_t count) noexcept;
 
   /// Queues a job from any thread.
   void push_global(job ready) noexcept;
