@@ -440,16 +440,16 @@ worker_pool::time_point worker_pool::keep_time(worker& self) noexcept {
   }
 }
 
-/// True when it was the one.
-bool worker_pool::leave_time(worker& self) noexcept {
+/// For a worker that goes on: nobody sleeps for the timers then, if it did.
+void worker_pool::leave_time(worker& self) noexcept {
   if (timers == nullptr)
-    return false;
+    return;
   spin_guard guard{time_lock_};
   if (keeper_ != &self)
-    return false;
+    return;
   keeper_ = nullptr;
   cover_.store(time_point::max(), std::memory_order_seq_cst);
-  return true;
+  self.news |= worker::timed;
 }
 
 /// For an idle worker whose sleep is over; false: it is being woken for work.
@@ -546,8 +546,7 @@ job worker_pool::park(worker& self) {
         ask_at = std::chrono::steady_clock::now() + on_quiet.after;
     }
   }
-  if (leave_time(self))
-    self.news |= worker::timed;
+  leave_time(self);
   self.searching = signal == 2;
   self.wanted_to_watch = signal == 1;
   if (self.searching)

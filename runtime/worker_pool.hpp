@@ -246,7 +246,7 @@ private:
   bool sleep_on_watch(worker& self, bool alone) noexcept;
   void look_at_timers() noexcept;
   time_point keep_time(worker& self) noexcept;
-  bool leave_time(worker& self) noexcept;
+  void leave_time(worker& self) noexcept;
   bool fire_timers(worker& self) noexcept;
 
   std::vector<std::unique_ptr<worker>> workers_;
