@@ -105,8 +105,9 @@ TEST_CASE("many jobs pushed at once run in that order, each once") {
   CHECK(order == crowd);
 }
 
-TEST_CASE("of many jobs pushed at once, the ring takes what it holds, and the "
-          "global queue the rest") {
+TEST_CASE(
+  "of many jobs pushed at once, the ring takes what it holds, and the "
+  "global queue the rest") {
   std::vector<job> order;
   const auto crowd = numbers(1, 1000);
   on_own_thread([&] {
