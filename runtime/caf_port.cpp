@@ -1,5 +1,6 @@
 #include <levada/runtime/caf_port.hpp>
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -110,13 +111,15 @@ public:
     }
     for (;;) {
       const job next = pool.next(*data.self);
+      if (const auto news = data.self->news; news != 0) [[unlikely]] {
+        data.self->news = 0;
+        if ((news & worker::timed) != 0)
+          pool.hand_time_over();
+        data.context.recent = data.shared->owner->milliseconds(data.self->now);
+      }
       auto* root = task_of(next);
       if (root == nullptr)
         return reinterpret_cast<caf::resumable*>(next);
-      if (data.self->looked) [[unlikely]] {
-        data.self->looked = false;
-        data.context.recent = data.shared->owner->milliseconds(data.self->now);
-      }
       engine::run(*root, data.context);
     }
   }
@@ -166,6 +169,7 @@ caf_host::caf_host(engine& owner, std::size_t workers, const quiet_watch& watch)
       owner_(&owner),
       pool_(&owned_->pool) {
   pool_->on_quiet = watch;
+  owner.timers.keep_by(*pool_);
   owned_->system = std::make_unique<caf::actor_system>(owned_->config);
   system_ = owned_->system.get();
 }
@@ -200,6 +204,32 @@ void caf_host::ready_last(task_frame& root) noexcept {
   } else {
     pool_->push_global(job_of(root));
   }
+}
+
+waiter* caf_host::ready_crowd(waiter* first) noexcept {
+  std::array<job, 128> crowd;
+  auto* const here = this_worker();
+  auto* const self = here != nullptr && here->pool == pool_ && pool_ != nullptr
+                       ? here
+                       : nullptr;
+  while (first != nullptr) {
+    std::size_t count = 0;
+    // (once a task is queued, nothing of it may be touched)
+    while (first != nullptr && count < crowd.size()
+           && first->kind == waiter::party::task
+           && &static_cast<task_frame*>(first)->home() == owner_) {
+      auto& root = static_cast<task_frame&>(*first);
+      first = first->next_woken;
+      if (pool_ == nullptr)
+        ready_foreign(root);
+      else
+        crowd[count++] = job_of(root);
+    }
+    if (count == 0)
+      break;
+    pool_->push_many(self, crowd.data(), count);
+  }
+  return first;
 }
 
 void caf_host::ready_foreign(task_frame& root) noexcept {

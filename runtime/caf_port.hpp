@@ -24,6 +24,7 @@ namespace levada::detail {
 
 class engine;
 class task_frame;
+struct waiter;
 
 /// True on a worker: of ours, or of a borrowed system once it has run a task (CAF
 /// does not tell before).
@@ -59,6 +60,10 @@ public:
 
   /// Queues a task behind the others.
   void ready_last(task_frame& root) noexcept;
+
+  /// Queues `first` and those woken after it that are tasks of this runtime, in
+  /// that order and behind the others. The first who is not, or null.
+  waiter* ready_crowd(waiter* first) noexcept;
 
   /// True when no worker runs anything and nothing is queued. Always false for
   /// a borrowed system, which cannot be asked.

@@ -88,7 +88,8 @@ engine* current_engine() noexcept {
 engine::engine(runtime_options asked)
     : options(completed(std::move(asked))),
       time(*options.time),
-      timers(time),
+      // one part for each worker, and one for all other threads
+      timers(time, worker_count(options.workers) + 1),
       blocking(options.blocking_threads),
       channels(make_directory(outsiders)),
       host_(*this, worker_count(options.workers),
@@ -103,7 +104,7 @@ engine::engine(runtime_options asked)
 engine::engine(caf::actor_system& system, runtime_options asked)
     : options(completed(std::move(asked))),
       time(*options.time),
-      timers(time),
+      timers(time, worker_count(0) + 1),
       blocking(options.blocking_threads),
       channels(make_directory(outsiders)),
       host_(*this, system) {
@@ -563,8 +564,12 @@ void wake(waiter& who) noexcept {
 }
 
 void wake_list::fire() noexcept {
-  while (head_ != nullptr) {
+  for (int woken = 0; head_ != nullptr; ++woken) {
     auto* who = head_;
+    if (woken >= few && who->kind == waiter::party::task) {
+      head_ = static_cast<task_frame*>(who)->home().ready_crowd(who);
+      continue;
+    }
     head_ = who->next_woken; // read first: after wake() `who` may be gone
     wake(*who);
   }

@@ -82,6 +82,9 @@ public:
   void ready_last(task_frame& root) noexcept {
     host_.ready_last(root);
   }
+  waiter* ready_crowd(waiter* first) noexcept {
+    return host_.ready_crowd(first);
+  }
 
   /// Runs `root` on this thread until it parks, yields or ends.
   static void run(task_frame& root, run_context& context) noexcept;

@@ -1,8 +1,8 @@
 // The one primitive a thread sleeps on: a 32-bit word and the kernel.
 //
 // Everything that parks an OS thread (idle workers, threads in blocking
-// operations, the timer thread) goes through these three functions; nothing
-// polls. Linux only.
+// operations, a borrowed runtime's timer thread) goes through these three
+// functions; nothing polls. Linux only.
 #pragma once
 
 #include <atomic>

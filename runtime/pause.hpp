@@ -83,7 +83,7 @@ private:
 
 /// `co_await sleep_for(d)`: waits for `d` by the runtime's clock; zero or
 /// negative: goes on at once. Cancelling the task throws operation_cancelled.
-/// Cost: one timer, O(log n).
+/// Cost: one timer, O(1).
 template <class Rep, class Period>
 detail::sleep_awaiter sleep_for(std::chrono::duration<Rep, Period> length,
                                 std::source_location line

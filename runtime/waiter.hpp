@@ -95,10 +95,13 @@ public:
     tail_ = &who;
   }
 
-  /// Wakes everyone collected, in the order they were added.
+  /// Wakes everyone collected, in the order they were added: the first few each
+  /// for itself, the rest as a crowd, whose tasks are queued by the hundred.
   LEVADA_API void fire() noexcept;
 
 private:
+  static constexpr int few = 8;
+
   waiter* head_ = nullptr;
   waiter* tail_ = nullptr;
 };

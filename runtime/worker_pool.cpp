@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <utility>
 
+#include <sys/prctl.h>
+
 #include <levada/runtime/biased_lock.hpp>
 #include <levada/runtime/futex.hpp>
+#include <levada/runtime/timer_queue.hpp>
 
 namespace levada::detail {
 
@@ -40,35 +43,6 @@ std::chrono::nanoseconds wait_in_ring(const worker& owner,
 
 constinit thread_local worker* current_worker = nullptr;
 
-// -- job_queue ----------------------------------------------------------------
-
-void job_queue::append(std::span<const job> added) {
-  if (empty()) {
-    jobs_.clear();
-    first_ = 0;
-  }
-  if (first_ > 1024 && first_ * 2 > jobs_.size()) {
-    jobs_.erase(jobs_.begin(),
-                jobs_.begin() + static_cast<std::ptrdiff_t>(first_));
-    first_ = 0;
-  }
-  jobs_.insert(jobs_.end(), added.begin(), added.end());
-}
-
-std::span<const job> job_queue::take_oldest(std::size_t count) noexcept {
-  const std::span<const job> taken{jobs_.data() + first_, count};
-  first_ += count;
-  return taken;
-}
-
-std::span<const job> job_queue::take_newest(std::size_t count) noexcept {
-  const std::span<const job> taken{jobs_.data() + jobs_.size() - count, count};
-  jobs_.resize(jobs_.size() - count);
-  return taken;
-}
-
-// -- worker_pool --------------------------------------------------------------
-
 worker_pool::worker_pool(std::size_t workers) {
   workers_.reserve(workers);
   idle_.reserve(workers);
@@ -84,6 +58,9 @@ worker_pool::worker_pool(std::size_t workers) {
 worker& worker_pool::enlist() {
   auto& self = *workers_[enlisted_.fetch_add(1)];
   current_worker = &self;
+  // The kernel rounds sleeps up by 50 µs unless told that this thread minds.
+  if (timers != nullptr)
+    prctl(PR_SET_TIMERSLACK, 1000UL);
   return self;
 }
 
@@ -91,6 +68,7 @@ job worker_pool::next_slowly(worker& self, std::uint32_t count) {
   bool others_first = count % turn == 0;
   if (count % look_at_clock == 0) {
     look_at_clock_now(self);
+    look_at_timers();
     if (should_withdraw(self)) [[unlikely]]
       if (const job found = withdraw(self))
         return found;
@@ -132,7 +110,7 @@ void worker_pool::look_at_clock_now(worker& self) noexcept {
   }
   self.taken = 0;
   self.now = now;
-  self.looked = true;
+  self.news |= worker::rested;
 }
 
 /// After sleep, which says nothing of how long jobs run, nor of peace.
@@ -214,6 +192,33 @@ void worker_pool::push_back(worker& self, job ready) noexcept {
     spill(self, ready);
     notify();
   }
+}
+
+void worker_pool::push_many(worker* self, const job* ready,
+                            std::size_t count) noexcept {
+  std::size_t pushed = 0;
+  std::uint32_t length = 0;
+  if (self != nullptr) {
+    auto tail = self->tail.load(std::memory_order_relaxed);
+    // acquire: pairs with the thieves' head updates, so that the slots are free
+    const auto head = self->head.load(std::memory_order_acquire);
+    while (pushed < count && tail - head < worker::ring_size)
+      self->ring[tail++ % worker::ring_size].store(ready[pushed++],
+                                                   std::memory_order_relaxed);
+    // release: publishes the slots to thieves
+    self->tail.store(tail, std::memory_order_release);
+    length = tail - head;
+  }
+  if (pushed == count) {
+    notify_of_ring(*self, length);
+    return;
+  }
+  {
+    spin_guard guard{global_lock_};
+    outside_.append({ready + pushed, count - pushed});
+    count_global();
+  }
+  notify();
 }
 
 void worker_pool::push_global(job ready) noexcept {
@@ -508,6 +513,109 @@ bool worker_pool::remove_idle(worker& self) noexcept {
   return true;
 }
 
+// -- the time -----------------------------------------------------------------
+
+void worker_pool::timer_armed(time_point look) noexcept {
+  // seq_cst: pairs with keep_time(); see timer_queue
+  if (cover_.load(std::memory_order_seq_cst) <= look)
+    return;
+  if (auto* self = this_worker(); self != nullptr && self->pool == this)
+    self->news |= worker::timed;
+  else if (idle_count_.load(std::memory_order_seq_cst) != 0)
+    wake_idle(false); // it looks again before it sleeps, as all do
+}
+
+void worker_pool::hand_time_over() noexcept {
+  if (timers == nullptr || idle_count_.load(std::memory_order_relaxed) == 0
+      || watched_.load(std::memory_order_relaxed))
+    return;
+  if (timers->next_look() < cover_.load(std::memory_order_relaxed))
+    wake_idle(false);
+}
+
+/// For a busy worker.
+void worker_pool::look_at_timers() noexcept {
+  if (timers == nullptr)
+    return;
+  const auto look = timers->next_look();
+  // relaxed: to fire what another is about to does no harm
+  if (look < cover_.load(std::memory_order_relaxed) && timers->is_due())
+    timers->fire_due();
+}
+
+/// For a worker about to sleep: until when, on account of the timers.
+worker_pool::time_point worker_pool::keep_time(worker& self) noexcept {
+  if (timers == nullptr)
+    return time_point::max();
+  spin_guard guard{time_lock_};
+  auto look = timers->next_look();
+  if (keeper_ != &self) {
+    if (keeper_ != nullptr && cover_.load(std::memory_order_relaxed) <= look)
+      return time_point::max();
+    keeper_ = &self; // whoever it was will see that when it wakes
+    spin_guard idle_guard{idle_lock_};
+    // First in, last out: who keeps the time is the last to be woken for work.
+    const auto position = std::find(idle_.begin(), idle_.end(), &self);
+    if (position != idle_.end())
+      std::swap(*position, idle_.front());
+  }
+  for (;;) {
+    // seq_cst: pairs with timer_armed(); see timer_queue
+    cover_.store(look, std::memory_order_seq_cst);
+    const auto again = timers->next_look();
+    if (again >= look)
+      return look;
+    look = again;
+  }
+}
+
+/// For a worker that goes on: nobody sleeps for the timers then, if it did.
+void worker_pool::leave_time(worker& self) noexcept {
+  if (timers == nullptr)
+    return;
+  spin_guard guard{time_lock_};
+  if (keeper_ != &self)
+    return;
+  keeper_ = nullptr;
+  cover_.store(time_point::max(), std::memory_order_seq_cst);
+  self.news |= worker::timed;
+}
+
+/// For an idle worker whose sleep is over; false: it is being woken for work.
+bool worker_pool::fire_timers(worker& self) noexcept {
+  if (!remove_idle(self))
+    return false;
+  leave_time(self);
+  timers->fire_due();
+  return true;
+}
+
+/// For whoever keeps watch: sleeps, and says whether timers are overdue then.
+/// `alone`: no busy worker looks at them.
+bool worker_pool::sleep_on_watch(worker& self, bool alone) noexcept {
+  auto until = std::chrono::steady_clock::now() + watch_period;
+  if (timers == nullptr) {
+    futex_wait_until(self.signal, 0, until);
+    return false;
+  }
+  auto patience = std::chrono::steady_clock::duration{overdue};
+  auto look = time_point::max();
+  if (alone || idle_count_.load(std::memory_order_relaxed) == size()) {
+    look = keep_time(self);
+    if (look != time_point::max())
+      patience = patience.zero();
+  } else {
+    leave_time(self);
+    if (const auto next = timers->next_look();
+        next < cover_.load(std::memory_order_relaxed))
+      look = next + patience;
+  }
+  until = std::min(until, look);
+  futex_wait_until(self.signal, 0, until);
+  const auto next = timers->next_look();
+  return next <= std::chrono::steady_clock::now() - patience;
+}
+
 job worker_pool::park(worker& self) {
   learn_from_wake(self);
   self.signal.store(0, std::memory_order_relaxed);
@@ -533,39 +641,56 @@ bool worker_pool::claim_watch() noexcept {
 job worker_pool::sleep(worker& self, bool watching) {
   const bool last
     = idle_count_.load(std::memory_order_seq_cst) == workers_.size();
-  bool asked = !(last && on_quiet.call != nullptr);
+  const bool asked = !(last && on_quiet.call != nullptr);
   const auto quiet_since = dispatches();
-  if (watching || (!last && workers_.size() > 1 && claim_watch())) {
+  const bool wanted = std::exchange(self.wanted_to_watch, false);
+  if (watching || ((!last || wanted) && workers_.size() > 1 && claim_watch())) {
     bool left = false;
     const job found = keep_watch(self, left);
     // Whoever pushes a job after the look below sees that nobody watches, and
     // wakes somebody.
     watched_.store(false, std::memory_order_seq_cst);
-    process_barrier();
-    if (idle_count_.load(std::memory_order_seq_cst) != 0
-        && (anything_next_but(self) || anything_queued()))
-      wake_idle(false); // to keep the watch instead
+    // (Where nobody else is idle there is nobody to wake, and the next worker that
+    // goes to sleep sees that nobody watches.)
+    if (idle_count_.load(std::memory_order_seq_cst) != 0) {
+      process_barrier();
+      if (idle_count_.load(std::memory_order_seq_cst) != 0
+          && (anything_next_but(self) || anything_queued()))
+        wake_idle(false); // to keep the watch instead
+    }
     if (left) {
+      leave_time(self);
       begin_anew(self);
       return found;
     }
-    asked = true;
   }
+  auto ask_at = asked ? time_point::max()
+                      : std::chrono::steady_clock::now() + on_quiet.after;
   std::uint32_t signal = 0;
   // acquire: pairs with the release in wake_idle()
   while ((signal = self.signal.load(std::memory_order_acquire)) == 0) {
-    if (asked) {
+    const auto look = keep_time(self);
+    const auto until = std::min(look, ask_at);
+    if (until == time_point::max())
       futex_wait(self.signal, 0);
-    } else if (!futex_wait_until(self.signal, 0,
-                                 std::chrono::steady_clock::now()
-                                   + on_quiet.after)) {
-      asked = true;
-      if (quiet() && dispatches() == quiet_since)
-        asked = on_quiet.call(*on_quiet.argument);
+    else if (futex_wait_until(self.signal, 0, until))
+      continue;
+    else if (look <= ask_at) {
+      if (fire_timers(self)) {
+        begin_anew(self);
+        return 0;
+      }
+    } else {
+      ask_at = time_point::max();
+      if (quiet() && dispatches() == quiet_since
+          && !on_quiet.call(*on_quiet.argument))
+        ask_at = std::chrono::steady_clock::now() + on_quiet.after;
     }
   }
+  leave_time(self);
   begin_anew(self);
   self.searching = signal == 2;
+  self.wanted_to_watch = signal == 1;
   if (self.searching)
     self.woken = self.now;
   return 0;
@@ -597,10 +722,15 @@ job worker_pool::keep_watch(worker& self, bool& left) {
   std::uint32_t visits = 0;
   bool queued = false;
   std::uint32_t calm = 0;
+  auto dispatched = ~std::uint64_t{0};
   while (calm < watch_linger
          && self.signal.load(std::memory_order_acquire) == 0) {
-    futex_wait_until(self.signal, 0,
-                     std::chrono::steady_clock::now() + watch_period);
+    // Who is busy and dispatches looks at the timers; who is stuck does not.
+    const auto before_that = std::exchange(dispatched, dispatches());
+    if (sleep_on_watch(self, dispatched == before_that) && fire_timers(self)) {
+      left = true;
+      return 0;
+    }
     calm = idle_count_.load(std::memory_order_relaxed) == workers_.size()
              ? calm + 1
              : 0;

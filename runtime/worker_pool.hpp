@@ -43,28 +43,34 @@
 //    idle, one idle worker keeps watch. It takes a run-next job whose owner has
 //    not dispatched between two looks, half of a ring none of whose jobs has left
 //    it between two, and a global queue likewise. So no job that is ready waits
-//    much longer than two periods beside an idle worker. The watch ends soon after
-//    the last worker went idle: an idle pool sleeps.
+//    much longer than two periods beside an idle worker. Who was woken for that
+//    does it even when the others have fallen asleep meanwhile: they work by fits,
+//    and are not to wake it each time. The watch ends soon after the last worker
+//    went idle: an idle pool sleeps.
+//  - Where the pool keeps the time of a timer_queue, the workers fire it. A busy one
+//    looks every few dispatches. One that sleeps keeps the time: it sleeps until the
+//    next look is due, and says so in `cover_`, the latest time at which somebody
+//    looks. A worker that arms a timer for before that takes the role over when it
+//    sleeps itself; should it go on with another job instead, it first wakes an idle
+//    worker, unless one keeps watch, which looks every `watch_period` at what is
+//    overdue, and exactly while the busy worker is stuck in one job. So a timer is at
+//    most that late when its task could run, and no thread is woken for most.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <vector>
 
+#include <levada/runtime/job_queue.hpp>
 #include <levada/runtime/process_barrier.hpp>
 #include <levada/runtime/spin_lock.hpp>
+#include <levada/runtime/worker.hpp>
 
 namespace levada::detail {
 
-/// A task_frame* (odd) or somebody else's caf::resumable* (even); 0 is none.
-using job = std::uintptr_t;
-
-class worker_pool;
 class engine;
 
 /// What the last worker that fell asleep does when all stays quiet.
@@ -74,75 +80,6 @@ struct quiet_watch {
   bool (*call)(engine&) = nullptr;
   engine* argument = nullptr;
   std::chrono::milliseconds after{0};
-};
-
-struct alignas(64) worker {
-  static constexpr std::uint32_t ring_size = 256;
-
-  /// The pool this belongs to.
-  worker_pool* pool = nullptr;
-  /// The owner's count of dispatches; others read it to see it move.
-  std::atomic<std::uint32_t> dispatches{0};
-  /// True while the owner empties its run-next slot, or replaces who is in it.
-  std::atomic<bool> swapping{false};
-  /// True while the owner must do that by an atomic exchange.
-  std::atomic<bool> guarded{false};
-  /// How many nanoseconds pass between two of the ring's jobs. Written by the
-  /// owner.
-  std::atomic<std::uint32_t> job_ns{1'000};
-  /// Where the owner begins to look for victims. Owner only.
-  std::uint32_t random = 1;
-  /// True while the owner counts as one of the pool's searchers. Owner only.
-  bool searching = false;
-  /// `dispatches` when the owner last looked for work elsewhere. Owner only.
-  std::uint32_t searched = 0;
-  /// True when `now` is new since somebody cleared it. Owner only.
-  bool looked = true;
-  /// When the owner last looked at the clock. Owner only.
-  std::chrono::steady_clock::time_point now = std::chrono::steady_clock::now();
-  /// When the owner was woken as a searcher, or 0. Owner only.
-  std::chrono::steady_clock::time_point woken{};
-  /// Jobs the owner took from queues since it looked at the clock. Owner only.
-  std::uint32_t taken = 0;
-  /// When the owner last compared its crossings with the time. Owner only.
-  std::chrono::steady_clock::time_point weighed = now;
-  /// How many crossings there were by then. Owner only.
-  std::uint32_t crossings = 0;
-  /// The time lost by crossings, less what is tolerable. Owner only.
-  std::chrono::nanoseconds debt{0};
-  /// Since when it has been 0 while other workers were awake. Owner only.
-  std::chrono::steady_clock::time_point at_peace_since = now;
-  /// Who runs next on this worker.
-  std::atomic<job> run_next{0};
-
-  /// First job of the ring; owner and thieves advance it.
-  alignas(64) std::atomic<std::uint32_t> head{0};
-  /// One past the last job; only the owner advances it.
-  std::atomic<std::uint32_t> tail{0};
-  std::array<std::atomic<job>, ring_size> ring{};
-
-  /// Set to 1 to end the owner's sleep.
-  alignas(64) std::atomic<std::uint32_t> signal{0};
-};
-
-/// Jobs in the order they came; either end may be taken first. Not synchronized.
-class job_queue {
-public:
-  bool empty() const noexcept {
-    return size() == 0;
-  }
-  std::size_t size() const noexcept {
-    return jobs_.size() - first_;
-  }
-  void append(std::span<const job> added);
-  /// So many, of those there are, in the order they came; valid until the next
-  /// append().
-  std::span<const job> take_oldest(std::size_t count) noexcept;
-  std::span<const job> take_newest(std::size_t count) noexcept;
-
-private:
-  std::vector<job> jobs_;
-  std::size_t first_ = 0;
 };
 
 class worker_pool {
@@ -171,6 +108,8 @@ public:
   static constexpr std::uint32_t longest_reserve = 256;
   /// So long without debt, and the next withdrawal counts as the first.
   static constexpr std::chrono::milliseconds forgiven_after{5};
+  /// So late, and it is left no longer to who woke up to fire it.
+  static constexpr std::chrono::microseconds overdue{200};
 
   explicit worker_pool(std::size_t workers);
   worker_pool(const worker_pool&) = delete;
@@ -207,6 +146,9 @@ public:
   /// Puts `ready` behind everything in `self`'s ring. Owner only.
   void push_back(worker& self, job ready) noexcept;
 
+  /// As push_back() of each in turn; `self` is null on other threads.
+  void push_many(worker* self, const job* ready, std::size_t count) noexcept;
+
   /// Queues a job from any thread.
   void push_global(job ready) noexcept;
 
@@ -228,10 +170,21 @@ public:
   /// Sum of all dispatches so far: unchanged means nothing ran.
   std::uint64_t dispatches() const noexcept;
 
+  /// Before the job it is about to run: sees to it that an idle worker keeps the
+  /// time, when that is left to it. Owner only.
+  void hand_time_over() noexcept;
+
+  /// A timer was armed that is to be looked at by `look`. From any thread.
+  void timer_armed(std::chrono::steady_clock::time_point look) noexcept;
+
   /// Set before the workers start.
   quiet_watch on_quiet;
+  /// Whose time the workers keep, or null. Set before the workers start.
+  timer_queue* timers = nullptr;
 
 private:
+  using time_point = std::chrono::steady_clock::time_point;
+
   /// Puts `replacement` into the run-next slot: who stood there.
   static job swap_next(worker& self, job replacement) noexcept {
     // relaxed: the process barrier orders it (see above)
@@ -289,6 +242,11 @@ private:
   job sleep(worker& self, bool watching);
   static job rob(worker& victim) noexcept;
   job keep_watch(worker& self, bool& left);
+  bool sleep_on_watch(worker& self, bool alone) noexcept;
+  void look_at_timers() noexcept;
+  time_point keep_time(worker& self) noexcept;
+  void leave_time(worker& self) noexcept;
+  bool fire_timers(worker& self) noexcept;
 
   std::vector<std::unique_ptr<worker>> workers_;
   std::atomic<std::size_t> enlisted_{0};
@@ -311,6 +269,14 @@ private:
   alignas(64) spin_lock idle_lock_;
   std::vector<worker*> idle_;
 
+  /// Guards `keeper_`, and the writing of `cover_`. May be held while taking
+  /// `idle_lock_`.
+  alignas(64) spin_lock time_lock_;
+  /// Who sleeps for the timers.
+  worker* keeper_ = nullptr;
+  /// Until when somebody who sleeps looks at the timers.
+  std::atomic<time_point> cover_{time_point::max()};
+
   /// Guards the global queue.
   alignas(64) spin_lock global_lock_;
   /// What came from outside, and what did not fit into rings.
@@ -321,12 +287,5 @@ private:
   /// How often somebody took jobs from it.
   std::atomic<std::uint32_t> global_visits_{0};
 };
-
-/// The worker this thread is, or null.
-extern constinit thread_local worker* current_worker;
-
-inline worker* this_worker() noexcept {
-  return current_worker;
-}
 
 } // namespace levada::detail

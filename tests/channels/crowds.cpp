@@ -183,3 +183,33 @@ TEST_CASE("a runtime stops with everything parked that can be parked") {
     REQUIRE(conserved(full.tx.stats()));
   }
 }
+
+TEST_CASE("closing wakes a crowd of tasks and threads alike, each once") {
+  constexpr int tasks = 1000;
+  constexpr int threads = 3;
+  runtime rt{{.workers = 2}};
+  auto [tx, rx] = make_channel<int>(rt);
+  std::atomic<int> closed{0};
+  const auto wait
+    = [](levada::receiver<int> in, std::atomic<int>* count) -> task<> {
+    auto item = co_await in.receive();
+    *count += item.closed() ? 1 : 0;
+  };
+  std::vector<levada::join_handle<void>> waiting;
+  std::vector<std::thread> blocked;
+  for (int i = 0; i < tasks; ++i) {
+    if (i % (tasks / threads) == tasks / threads / 2)
+      blocked.emplace_back([&, in = rx]() mutable {
+        auto item = in.blocking_receive();
+        closed += item.closed() ? 1 : 0;
+      });
+    waiting.push_back(rt.spawn(wait, rx, &closed));
+  }
+  until_receivers_wait(rx, tasks + threads);
+  tx.close();
+  for (auto& each : waiting)
+    each.blocking_join();
+  for (auto& each : blocked)
+    each.join();
+  CHECK(closed == tasks + threads);
+}

@@ -94,6 +94,37 @@ TEST_CASE("jobs pushed from outside run in that order") {
   CHECK(order == numbers(1, worker_pool::turn - 1));
 }
 
+TEST_CASE("many jobs pushed at once run in that order, each once") {
+  std::vector<job> order;
+  const auto crowd = numbers(1, 60);
+  on_own_thread([&] {
+    worker_pool pool{1};
+    auto& self = pool.enlist();
+    pool.push_many(&self, crowd.data(), crowd.size());
+    order = take(pool, self, 60);
+  });
+  CHECK(order == crowd);
+}
+
+TEST_CASE(
+  "of many jobs pushed at once, the ring takes what it holds, and the "
+  "global queue the rest") {
+  std::vector<job> order;
+  const auto crowd = numbers(1, 1000);
+  on_own_thread([&] {
+    worker_pool pool{1};
+    auto& self = pool.enlist();
+    pool.push_many(&self, crowd.data(), crowd.size());
+    pool.push_many(nullptr, crowd.data(), crowd.size());
+    order = take(pool, self, 2000);
+  });
+  std::sort(order.begin(), order.end());
+  std::vector<job> twice;
+  for (const auto each : crowd)
+    twice.insert(twice.end(), 2, each);
+  CHECK(order == twice);
+}
+
 TEST_CASE("the job pushed next runs first, and the one it displaces last") {
   std::vector<job> order;
   on_own_thread([&] {
