@@ -87,7 +87,7 @@ bool thread_patience::rest() noexcept {
     for (std::uint32_t i = 0; i < next_; ++i)
       pause_cpu();
     looked_ += next_;
-    next_ *= 2;
+    next_ = std::min(2 * next_, longest_rest);
     return true;
   }
   if (yielded_ < yields_) {

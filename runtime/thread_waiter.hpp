@@ -90,8 +90,13 @@ private:
 /// The rests of one thread between its tries, before it enlists and sleeps.
 class LEVADA_API thread_patience {
 public:
-  /// The first rest is so many looks long, each next one twice that.
-  explicit thread_patience(std::uint32_t first) noexcept : next_(first) {
+  /// In looks. (One who stays away longer leaves its partners nothing to do.)
+  static constexpr std::uint32_t longest_rest = 16;
+
+  /// The first rest is so many looks long, each next one twice that, up to the
+  /// longest.
+  explicit thread_patience(std::uint32_t first) noexcept
+      : next_(std::clamp(first, 1U, longest_rest)) {
   }
   thread_patience(const thread_patience&) = delete;
   thread_patience& operator=(const thread_patience&) = delete;

@@ -11,8 +11,6 @@
 //    patience.
 #pragma once
 
-#include <algorithm>
-
 #include <levada/channels/waiting/wait.hpp>
 #include <levada/runtime/thread_waiter.hpp>
 
@@ -23,18 +21,14 @@ namespace levada::detail {
 /// later, when the partner has left it several to do in a row.
 inline constexpr std::uint32_t smallest_patient = 8;
 
-/// How long half a buffer takes a partner, in looks.
-inline std::uint32_t first_rest(const channel_core& channel) noexcept {
-  return std::min(channel.capacity / 4, 32U);
-}
-
 /// Tries the everyday cases for as long as the thread has patience. True: it is
-/// settled. False: the lock is held, and the step is not settled.
+/// settled. False: the lock is held, and the step is not settled. (In a quarter as
+/// many looks as there are places, a partner goes through about half of them.)
 template <class Step>
 [[gnu::always_inline]] inline bool settle_patiently(Step& step,
                                                     const wait_limits& limits) {
   auto& channel = *step.channel;
-  for (thread_patience patience{first_rest(channel)};;) {
+  for (thread_patience patience{channel.capacity / 4};;) {
     channel.lock.lock();
     if (step.settle_quickly()) [[likely]] {
       channel.lock.unlock();
