@@ -57,4 +57,20 @@ private:
   Lock& lock_;
 };
 
+/// Unlocks at the end of the scope what was locked before.
+template <class Lock>
+class adopted_guard {
+public:
+  explicit adopted_guard(Lock& lock) noexcept : lock_(lock) {
+  }
+  ~adopted_guard() {
+    lock_.unlock();
+  }
+  adopted_guard(const adopted_guard&) = delete;
+  adopted_guard& operator=(const adopted_guard&) = delete;
+
+private:
+  Lock& lock_;
+};
+
 } // namespace levada::detail

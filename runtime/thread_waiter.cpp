@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include <sched.h>
+
 #include <levada/runtime/caf_port.hpp>
 #include <levada/runtime/futex.hpp>
 #include <levada/runtime/task_frame.hpp>
@@ -13,9 +15,6 @@ namespace {
 constexpr std::uint32_t sleeping = 1;
 constexpr std::uint32_t signalled = 2;
 
-/// A partner on another core answers within this many looks, or not soon.
-constexpr int spin_limit = 200;
-
 } // namespace
 
 thread_waiter& thread_waiter::mine() noexcept {
@@ -23,18 +22,32 @@ thread_waiter& thread_waiter::mine() noexcept {
   return instance;
 }
 
-bool thread_waiter::spin() noexcept {
-  for (int i = 0; i < spin_limit; ++i) {
-    // acquire: pairs with the exchange in signal()
-    if (word_.load(std::memory_order_acquire) == signalled)
+bool thread_waiter::look() noexcept {
+  // acquire: pairs with the exchange in signal()
+  const auto is_signalled
+    = [this] { return word_.load(std::memory_order_acquire) == signalled; };
+  const auto looks = habits.looks();
+  for (std::uint32_t i = 0; i < looks; ++i) {
+    if (is_signalled()) {
+      habits.looking_paid(i);
       return true;
+    }
     pause_cpu();
   }
+  const auto yields = habits.yields();
+  for (std::uint32_t i = 0; i < yields; ++i) {
+    sched_yield();
+    if (is_signalled()) {
+      habits.looking_was_vain(false);
+      return true;
+    }
+  }
+  habits.looking_was_vain(true);
   return false;
 }
 
 void thread_waiter::wait() noexcept {
-  if (spin())
+  if (look())
     return;
   std::uint32_t none = 0;
   if (!word_.compare_exchange_strong(none, sleeping, std::memory_order_acquire))
@@ -44,7 +57,7 @@ void thread_waiter::wait() noexcept {
 }
 
 bool thread_waiter::wait_until(time_point deadline) noexcept {
-  if (spin())
+  if (look())
     return true;
   std::uint32_t none = 0;
   if (!word_.compare_exchange_strong(none, sleeping, std::memory_order_acquire))
@@ -64,19 +77,60 @@ void thread_waiter::signal() noexcept {
     futex_wake_one(word_);
 }
 
+bool thread_patience::rest() noexcept {
+  if (habits_ == nullptr) {
+    habits_ = &thread_waiter::mine().habits;
+    looks_ = habits_->looks();
+    yields_ = habits_->yields();
+  }
+  if (looked_ < looks_) {
+    for (std::uint32_t i = 0; i < next_; ++i)
+      pause_cpu();
+    looked_ += next_;
+    next_ = std::min(2 * next_, longest_rest);
+    return true;
+  }
+  if (yielded_ < yields_) {
+    ++yielded_;
+    sched_yield();
+    return true;
+  }
+  habits_->looking_was_vain(true);
+  return false;
+}
+
+void thread_patience::note_success() noexcept {
+  if (yielded_ == 0)
+    habits_->looking_paid(looked_);
+  else
+    habits_->looking_was_vain(false);
+}
+
+namespace {
+
+[[gnu::cold, gnu::noinline]] void refuse_in_task(const char* operation) {
+  throw_error(make_error_code(errc::wrong_thread),
+              std::string{operation}
+                + ": the other tasks of this worker would stand still; "
+                  "co_await the operation without \"blocking_\", or wrap what "
+                  "cannot be awaited in co_await levada::blocking(fn)");
+}
+
+[[gnu::cold, gnu::noinline]] void refuse_on_worker(const char* operation) {
+  throw_error(make_error_code(errc::wrong_thread),
+              std::string{operation}
+                + ": an actor that blocks keeps a worker from all the others; "
+                  "levada::on_receive and levada::send wait without "
+                  "blocking, or spawn the actor with caf::detached");
+}
+
+} // namespace
+
 void forbid_blocking_in_task(const char* operation) {
   if (current_root() != nullptr) [[unlikely]]
-    throw_error(make_error_code(errc::wrong_thread),
-                std::string{operation}
-                  + ": the other tasks of this worker would stand still; "
-                    "co_await the operation without \"blocking_\", or wrap what "
-                    "cannot be awaited in co_await levada::blocking(fn)");
+    refuse_in_task(operation);
   if (runs_on_worker()) [[unlikely]]
-    throw_error(make_error_code(errc::wrong_thread),
-                std::string{operation}
-                  + ": an actor that blocks keeps a worker from all the others; "
-                    "levada::on_receive and levada::send wait without "
-                    "blocking, or spawn the actor with caf::detached");
+    refuse_on_worker(operation);
 }
 
 } // namespace levada::detail

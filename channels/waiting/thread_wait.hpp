@@ -1,4 +1,14 @@
 // Waiting for a step on a thread, and trying it once. See wait.hpp.
+//
+// A thread that finds nothing to receive, or no room, rests and tries again some
+// times before it enlists (settle_patiently). Nobody knows of it in the meantime: it
+// is as if it had called later. Hence
+//  - whoever is enlisted is served before it, and it enlists in the end: it is
+//    overtaken for the time of its patience at most;
+//  - closing, deadlines and stop tokens are seen by its next try, or when it
+//    enlists, at the latest;
+//  - a rendezvous, where somebody must be enlisted for anything to happen, knows no
+//    patience.
 #pragma once
 
 #include <levada/channels/waiting/wait.hpp>
@@ -6,11 +16,48 @@
 
 namespace levada::detail {
 
-/// Waits for `step` on this thread.
+/// Below this many places a thread enlists at once: then its partner gives it the
+/// item, or takes it, in one touch of the channel. From here on it comes back
+/// later, when the partner has left it several to do in a row.
+inline constexpr std::uint32_t smallest_patient = 8;
+
+/// Tries the everyday cases for as long as the thread has patience. True: it is
+/// settled. False: the lock is held, and the step is not settled. (In a quarter as
+/// many looks as there are places, a partner goes through about half of them.)
 template <class Step>
-auto wait_on_thread(Step& step, const char* operation,
-                    const wait_limits& limits = {}) {
-  forbid_blocking_in_task(operation);
+[[gnu::always_inline]] inline bool settle_patiently(Step& step,
+                                                    const wait_limits& limits) {
+  auto& channel = *step.channel;
+  for (thread_patience patience{channel.capacity / 4};;) {
+    channel.lock.lock();
+    if (step.settle_quickly()) [[likely]] {
+      channel.lock.unlock();
+      patience.paid();
+      return true;
+    }
+    if (auto* partner = step.settle_with_partner()) {
+      channel.lock.unlock();
+      patience.paid();
+      wake(*partner);
+      return true;
+    }
+    if constexpr (requires { step.must_wait(); }) {
+      if (channel.capacity >= smallest_patient && step.must_wait()
+          && limits.deadline > time_point::min()
+          && !limits.stop.stop_requested()) {
+        channel.lock.unlock();
+        if (patience.rest())
+          continue;
+        channel.lock.lock();
+      }
+    }
+    return false;
+  }
+}
+
+/// Settles the step, or enlists it and sleeps. The lock is held, and given up.
+template <class Step>
+[[gnu::noinline]] void settle_or_sleep(Step& step, const wait_limits& limits) {
   auto& channel = *step.channel;
   auto& self = thread_waiter::mine();
   bool ended = false;
@@ -18,7 +65,7 @@ auto wait_on_thread(Step& step, const char* operation,
   {
     stray_list strays{channel.type};
     wake_list wakes;
-    spin_guard guard{channel.lock};
+    adopted_guard guard{channel.lock};
     if (step.settle(wakes, &strays)) {
       ended = !channel.is_open();
     } else if (limits.stop.stop_requested()) {
@@ -51,6 +98,15 @@ auto wait_on_thread(Step& step, const char* operation,
   }
   if (ended)
     channel.end_if_drained();
+}
+
+/// Waits for `step` on this thread.
+template <class Step>
+auto wait_on_thread(Step& step, const char* operation,
+                    const wait_limits& limits = {}) {
+  forbid_blocking_in_task(operation);
+  if (!settle_patiently(step, limits)) [[unlikely]]
+    settle_or_sleep(step, limits);
   return step.finish(step.result == outcome::done ? errc{}
                                                   : errc_of(step.result));
 }

@@ -144,6 +144,107 @@ TEST_CASE("closing wakes blocked threads at both ends (X-01, G-08)") {
   CHECK(closed == 8);
 }
 
+TEST_CASE("a thread that waits for long is seen to, whatever the flavour") {
+  const auto kind = GENERATE(from_range(waiting_flavours()));
+  INFO(kind);
+  runtime rt{{.workers = 1}};
+  auto [tx, rx] = make_channel<int>(rt, kind.options<int>());
+  std::atomic<int> got{0};
+  std::jthread receiving{[&got, rx = rx] {
+    while (auto v = rx.blocking_receive())
+      got += *v;
+  }};
+  for (int i = 1; i <= 3; ++i) {
+    until_receivers_wait(rx, 1); // its patience has an end
+    REQUIRE(tx.try_send(i).status() == send_status::delivered);
+  }
+  until_receivers_wait(rx, 1);
+  tx.close();
+  receiving.join();
+  CHECK(got == 6);
+  CHECK(conserved(rx.stats()));
+}
+
+TEST_CASE("so is one that waits for room, and those behind it, in order") {
+  const auto kind = GENERATE(from_range(bounded_flavours()));
+  INFO(kind);
+  runtime rt{{.workers = 1}};
+  auto [tx, rx] = make_channel<int>(rt, kind.options<int>());
+  int next = 0;
+  while (tx.try_send(next))
+    ++next;
+  const int first = next;
+  std::vector<std::jthread> sending;
+  for (; next < first + 3; ++next) {
+    sending.emplace_back(
+      [tx = tx, next] { static_cast<void>(tx.blocking_send(next)); });
+    until_senders_wait(tx, static_cast<std::uint32_t>(next - first + 1));
+  }
+  for (int i = 0; i < next; ++i)
+    CHECK(rx.blocking_receive().value() == i);
+  sending.clear();
+  CHECK(rx.stats().sent == static_cast<std::uint64_t>(next));
+  CHECK(conserved(rx.stats()));
+}
+
+TEST_CASE("a patient thread sees limits and closings (B-06, X-01)") {
+  runtime rt{{.workers = 1}};
+  auto [tx, rx] = make_channel<int>(rt, {.capacity = 64});
+  const auto begin = std::chrono::steady_clock::now();
+  CHECK(rx.blocking_receive_for(1ms).timed_out());
+  CHECK(std::chrono::steady_clock::now() - begin >= 1ms);
+  CHECK(rx.blocking_receive_for(0ms).timed_out());
+  std::stop_source stopped;
+  stopped.request_stop();
+  CHECK(rx.blocking_receive(stopped.get_token()).error() == errc::cancelled);
+  std::stop_source later;
+  std::jthread stopping{[&later] { later.request_stop(); }};
+  CHECK(rx.blocking_receive(later.get_token()).error() == errc::cancelled);
+  while (tx.try_send(1))
+    ;
+  CHECK(tx.blocking_send_for(1, 1ms).timed_out());
+  std::jthread closing{[tx = tx] { tx.close(); }};
+  CHECK(tx.blocking_send(1).closed());
+  CHECK(rx.drain().size() == 64);
+  CHECK(rx.blocking_receive().closed());
+  CHECK(conserved(rx.stats()));
+}
+
+TEST_CASE("threads at both ends of a buffer lose nothing and keep order",
+          "[stress]") {
+  const auto capacity = GENERATE(1U, 7U, 8U, 64U);
+  INFO(capacity);
+  runtime rt{{.workers = 1}};
+  auto [tx, rx] = make_channel<int>(rt, {.capacity = capacity});
+  constexpr int each = 20'000;
+  constexpr int senders = 3;
+  std::atomic<int> received{0};
+  std::atomic<int> out_of_order{0};
+  {
+    std::vector<std::jthread> threads;
+    for (int s = 0; s < senders; ++s)
+      threads.emplace_back([tx = tx, s] {
+        for (int i = 0; i < each; ++i)
+          if (!tx.blocking_send(s * each + i))
+            return;
+      });
+    for (int r = 0; r < 3; ++r)
+      threads.emplace_back([&, rx = rx] {
+        std::vector<int> last(senders, -1);
+        while (auto v = rx.blocking_receive()) {
+          auto& before = last[static_cast<std::size_t>(*v / each)];
+          out_of_order += *v <= before ? 1 : 0;
+          before = *v;
+          ++received;
+        }
+      });
+    tx = {};
+  }
+  CHECK(received == senders * each);
+  CHECK(out_of_order == 0);
+  CHECK(conserved(rx.stats()));
+}
+
 TEST_CASE("stopping the runtime ends what its threads wait for") {
   auto rt = std::make_unique<runtime>(levada::runtime_options{.workers = 1});
   auto [tx, rx] = make_channel<int>(*rt);
