@@ -319,6 +319,8 @@ bool channel_core::claim_slow(wait_node& node, wake_list& wakes) noexcept {
       node.result = outcome::done;
       wakes.add(*node.who);
       return false;
+    case node_kind::window:
+      break;
   }
   return false;
 }

@@ -6,7 +6,7 @@
 //
 // Invariants, under `lock`
 //  - Items are buffered ⇒ nobody who could take one waits to receive.
-//  - There is room ⇒ nobody waits to send.
+//  - There is room, or an open window ⇒ nobody waits to send.
 //  - Values and waiters are first in, first out; nobody overtakes.
 //  - Closed ⇒ nobody waits to send; closed and drained ⇒ nobody waits at all.
 //  - sent = received + lent + buffered + waiting to be sent + handed back
@@ -85,6 +85,7 @@ public:
   std::uint64_t sent = 0;
   std::uint64_t received = 0;
   const std::uint64_t id;
+  wait_queue windows; ///< open credit of actors: see receive_window.hpp
 
   bool is_open() const noexcept {
     return closed == close_reason::open;
