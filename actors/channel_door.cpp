@@ -19,6 +19,7 @@
 #include <levada/actors/channel_messages.hpp>
 #include <levada/actors/registry.hpp>
 #include <levada/actors/transfer.hpp>
+#include <levada/runtime/caf_port.hpp>
 #include <levada/runtime/engine.hpp>
 #include <levada/runtime/posted_job.hpp>
 
@@ -320,7 +321,7 @@ private:
     to->enqueue(
       caf::make_mailbox_element(caf::strong_actor_ptr{door.channel_.ctrl()},
                                 caf::make_message_id(), {}, std::move(content)),
-      nullptr);
+      unit_here(door.channel_.home_system()));
   }
   /// What was not acknowledged is received by somebody else, in the old order.
   void leave_now() {
@@ -430,7 +431,7 @@ void channel_door::told(wait& which) noexcept {
 void channel_door::begin_job() {
   if (std::exchange(serving_, true) || deserted_)
     return;
-  channel_.home_system().scheduler().enqueue(new serving_job(channel_, *this));
+  queue_here(channel_.home_system(), *new serving_job(channel_, *this));
 }
 
 bool channel_door::serve_round() {
