@@ -174,8 +174,7 @@ public:
   /// gets the first of them. Nobody else's receive comes in between.
   void put_back(item_row& items, std::uint32_t count) noexcept;
 
-  /// Gives a reserved place back.
-  void drop_permit() noexcept;
+  void drop_permit() noexcept; ///< gives a reserved place back
 
   /// Tells CAF that the channel has ended, when it has and CAF knows it.
   void end_if_drained();

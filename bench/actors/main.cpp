@@ -5,7 +5,7 @@
 // In one process, on one runtime of two workers, the two take turns; the figures
 // are the medians. The plain actor sends as fast as it can and its receiver's
 // mailbox grows as it likes: nothing else bounds it. The channel's sender, a
-// task, feels the actor's pace.
+// task, feels the actor's pace. Then messages to channels: see messages.cpp.
 
 #include <cstdint>
 #include <cstdlib>
