@@ -167,7 +167,7 @@ public:
   void forget(wait_node& node, wait_place where) noexcept;
 
   /// Puts an item that was received back, to be the next one; whoever waits to
-  /// receive gets it. The slot is raw afterwards.
+  /// receive gets it. Dropping: a dead letter. The slot is raw afterwards.
   void put_back(void* item) noexcept;
 
   /// As put_back(), of `count` items in their order: whoever waits to receive
@@ -184,8 +184,7 @@ public:
   // -- slow paths, called with the lock held ----------------------------------
 
   /// The body of close_quietly().
-  close_outcome close_locked(const closing& how, stray_list& strays,
-                             wake_list& wakes);
+  close_outcome close_locked(const closing& how, stray_list&, wake_list&);
 
   /// Makes room for one more slot; may throw bad_alloc, then nothing changed.
   void grow();
@@ -271,6 +270,7 @@ private:
   void take_out(void* cell, receipt_node* receipt, item_judge* replacing,
                 stray_list& strays, wake_list& wakes) noexcept;
   class receipt_walk;
+  void keep_first(void* item, stray_list& strays) noexcept;
   void drain_into(stray_list& strays, dead_letter_reason why,
                   wake_list& wakes) noexcept;
 

@@ -1,5 +1,6 @@
 #include <levada/actors/channel_door.hpp>
 
+#include <algorithm>
 #include <deque>
 #include <optional>
 
@@ -104,6 +105,10 @@ struct channel_door::wait : wait_node, callback_waiter {
   /// when the wait has gone, and its end of the channel with it.
   virtual void go_on() = 0;
   virtual void withdraw(outcome why) = 0;
+  /// It waits there, or has been told of since the door went on with it.
+  virtual bool is_in_channel() const noexcept {
+    return true;
+  }
 
   void watch(const caf::strong_actor_ptr& whom) {
     watched = whom;
@@ -269,6 +274,10 @@ struct channel_door::subscription : take_wait {
     }
     take_up();
     pump();
+  }
+
+  bool is_in_channel() const noexcept override {
+    return waiting;
   }
 
   void leave() {
@@ -460,14 +469,47 @@ void channel_door::desert() {
   for (const auto& each : waits_)
     each->withdraw(outcome::cancelled);
   while (serve_round()) {}
+  std::unique_lock guard{mutex_};
+  if (auto reason = std::exchange(ending_, std::nullopt)) {
+    guard.unlock();
+    channel_.end_now(*std::move(reason));
+  }
 }
 
 void channel_door::serve() {
   serve_round();
-  std::lock_guard guard{mutex_};
+  // (whoever is told of after this begins a job that looks again)
+  const bool may_end = all_told();
+  std::unique_lock guard{mutex_};
   serving_ = false;
   if (!queue_.empty() || told_first_ != nullptr)
     begin_job(); // behind the others who want this worker
+  if (!may_end)
+    return;
+  if (auto reason = std::exchange(ending_, std::nullopt)) {
+    guard.unlock();
+    channel_.end_now(*std::move(reason));
+  }
+}
+
+/// Nobody waits in the channel, or is on the way from there. (In one that is closed
+/// and drained nobody waits for long.)
+bool channel_door::all_told() const noexcept {
+  return std::none_of(waits_.begin(), waits_.end(),
+                      [](const auto& each) { return each->is_in_channel(); });
+}
+
+void channel_door::end_when_told(caf::error reason) {
+  std::unique_lock guard{mutex_};
+  if (deserted_) {
+    guard.unlock();
+    channel_.end_now(std::move(reason));
+    return;
+  }
+  if (ending_)
+    return; // a job is on its way, or whoever is told of begins one
+  ending_ = std::move(reason);
+  begin_job();
 }
 
 void channel_door::serve_one(caf::mailbox_element& message) {
