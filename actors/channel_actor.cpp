@@ -169,13 +169,27 @@ void channel_actor::on_destroy() {
 void channel_actor::end(close_reason why) {
   // A refusing state first: whoever sees the actor ended finds it closed.
   close_quietly({why, nullptr, why == close_reason::killed});
-  setf(is_terminated_flag);
+  if (getf(is_terminated_flag))
+    return;
   caf::error reason;
   {
     spin_guard guard{lock};
     std::swap(reason, exit_reason_);
   }
-  cleanup(reason ? std::move(reason) : exit_reason_of(why), nullptr);
+  if (!reason)
+    reason = exit_reason_of(why);
+  // acquire: as in door()
+  auto* const present = door_.load(std::memory_order_acquire);
+  // (with its runtime it ends at once: nobody goes on with an answer)
+  if (present == nullptr || why == close_reason::runtime_stopped)
+    end_now(std::move(reason));
+  else
+    present->end_when_told(std::move(reason));
+}
+
+void channel_actor::end_now(caf::error reason) {
+  setf(is_terminated_flag);
+  cleanup(std::move(reason), nullptr);
 }
 
 bool channel_actor::retain_if_alive() noexcept {

@@ -36,9 +36,11 @@ public:
                caf::execution_unit* unit) override;
   void on_destroy() override;
 
-  /// Ends the actor: monitors and links are told. Idempotent. Not from
-  /// enqueue().
+  /// Ends the actor: monitors and links are told, once whoever asked by messages
+  /// has been answered. Idempotent. Not from enqueue().
   void end(close_reason why);
+  /// The end itself; for the door.
+  void end_now(caf::error reason);
 
   /// One more strong reference, unless the last one has gone.
   bool retain_if_alive() noexcept;

@@ -319,6 +319,8 @@ bool channel_core::claim_slow(wait_node& node, wake_list& wakes) noexcept {
       node.result = outcome::done;
       wakes.add(*node.who);
       return false;
+    case node_kind::window:
+      break;
   }
   return false;
 }
@@ -398,18 +400,24 @@ void channel_core::forget(wait_node& node, wait_place where) noexcept {
     senders.remove(node);
 }
 
+/// An item that came back, when nobody waits for it; the lock is held.
+void channel_core::keep_first(void* item, stray_list& strays) noexcept {
+  auto why = dead_letter_reason::abandoned;
+  if ((burdens & burden::dropping) != 0)
+    why = letters_of(closed);
+  else if (store_first(*this, item))
+    return;
+  count_dead_letters(1);
+  strays.add(item, why, sink());
+}
+
 void channel_core::put_back(void* item) noexcept {
   stray_list strays{type};
   wake_list wakes;
   spin_guard guard{lock};
-  const erased_mover mover{type};
   --received;
-  if (hand_over(*this, item, mover, wakes))
-    return;
-  if (store_first(*this, item))
-    return;
-  count_dead_letters(1);
-  strays.add(item, dead_letter_reason::abandoned, sink());
+  if (!hand_over(*this, item, erased_mover{type}, wakes))
+    keep_first(item, strays);
 }
 
 void channel_core::put_back(item_row& items, std::uint32_t total) noexcept {
@@ -421,13 +429,8 @@ void channel_core::put_back(item_row& items, std::uint32_t total) noexcept {
   std::uint32_t first = 0;
   while (first < total && hand_over(*this, items.cell(first), mover, wakes))
     ++first;
-  for (auto next = total; next > first; --next) {
-    auto* const item = items.cell(next - 1);
-    if (store_first(*this, item))
-      continue;
-    count_dead_letters(1);
-    strays.add(item, dead_letter_reason::abandoned, sink());
-  }
+  for (auto next = total; next > first; --next)
+    keep_first(items.cell(next - 1), strays);
 }
 
 void channel_core::release_receivers(wake_list& wakes) noexcept {

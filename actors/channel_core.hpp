@@ -6,7 +6,7 @@
 //
 // Invariants, under `lock`
 //  - Items are buffered ⇒ nobody who could take one waits to receive.
-//  - There is room ⇒ nobody waits to send.
+//  - There is room, or an open window ⇒ nobody waits to send.
 //  - Values and waiters are first in, first out; nobody overtakes.
 //  - Closed ⇒ nobody waits to send; closed and drained ⇒ nobody waits at all.
 //  - sent = received + lent + buffered + waiting to be sent + handed back
@@ -85,6 +85,7 @@ public:
   std::uint64_t sent = 0;
   std::uint64_t received = 0;
   const std::uint64_t id;
+  wait_queue windows; ///< open credit of actors: see receive_window.hpp
 
   bool is_open() const noexcept {
     return closed == close_reason::open;
@@ -166,15 +167,14 @@ public:
   void forget(wait_node& node, wait_place where) noexcept;
 
   /// Puts an item that was received back, to be the next one; whoever waits to
-  /// receive gets it. The slot is raw afterwards.
+  /// receive gets it. Dropping: a dead letter. The slot is raw afterwards.
   void put_back(void* item) noexcept;
 
   /// As put_back(), of `count` items in their order: whoever waits to receive
   /// gets the first of them. Nobody else's receive comes in between.
   void put_back(item_row& items, std::uint32_t count) noexcept;
 
-  /// Gives a reserved place back.
-  void drop_permit() noexcept;
+  void drop_permit() noexcept; ///< gives a reserved place back
 
   /// Tells CAF that the channel has ended, when it has and CAF knows it.
   void end_if_drained();
@@ -184,8 +184,7 @@ public:
   // -- slow paths, called with the lock held ----------------------------------
 
   /// The body of close_quietly().
-  close_outcome close_locked(const closing& how, stray_list& strays,
-                             wake_list& wakes);
+  close_outcome close_locked(const closing& how, stray_list&, wake_list&);
 
   /// Makes room for one more slot; may throw bad_alloc, then nothing changed.
   void grow();
@@ -271,6 +270,7 @@ private:
   void take_out(void* cell, receipt_node* receipt, item_judge* replacing,
                 stray_list& strays, wake_list& wakes) noexcept;
   class receipt_walk;
+  void keep_first(void* item, stray_list& strays) noexcept;
   void drain_into(stray_list& strays, dead_letter_reason why,
                   wake_list& wakes) noexcept;
 

@@ -1,5 +1,6 @@
 #include <levada/actors/channel_door.hpp>
 
+#include <algorithm>
 #include <deque>
 #include <optional>
 
@@ -19,6 +20,7 @@
 #include <levada/actors/channel_messages.hpp>
 #include <levada/actors/registry.hpp>
 #include <levada/actors/transfer.hpp>
+#include <levada/runtime/caf_port.hpp>
 #include <levada/runtime/engine.hpp>
 #include <levada/runtime/posted_job.hpp>
 
@@ -103,6 +105,10 @@ struct channel_door::wait : wait_node, callback_waiter {
   /// when the wait has gone, and its end of the channel with it.
   virtual void go_on() = 0;
   virtual void withdraw(outcome why) = 0;
+  /// It waits there, or has been told of since the door went on with it.
+  virtual bool is_in_channel() const noexcept {
+    return true;
+  }
 
   void watch(const caf::strong_actor_ptr& whom) {
     watched = whom;
@@ -270,6 +276,10 @@ struct channel_door::subscription : take_wait {
     pump();
   }
 
+  bool is_in_channel() const noexcept override {
+    return waiting;
+  }
+
   void leave() {
     leaving = true;
     if (waiting)
@@ -320,7 +330,7 @@ private:
     to->enqueue(
       caf::make_mailbox_element(caf::strong_actor_ptr{door.channel_.ctrl()},
                                 caf::make_message_id(), {}, std::move(content)),
-      nullptr);
+      unit_here(door.channel_.home_system()));
   }
   /// What was not acknowledged is received by somebody else, in the old order.
   void leave_now() {
@@ -430,7 +440,7 @@ void channel_door::told(wait& which) noexcept {
 void channel_door::begin_job() {
   if (std::exchange(serving_, true) || deserted_)
     return;
-  channel_.home_system().scheduler().enqueue(new serving_job(channel_, *this));
+  queue_here(channel_.home_system(), *new serving_job(channel_, *this));
 }
 
 bool channel_door::serve_round() {
@@ -459,14 +469,47 @@ void channel_door::desert() {
   for (const auto& each : waits_)
     each->withdraw(outcome::cancelled);
   while (serve_round()) {}
+  std::unique_lock guard{mutex_};
+  if (auto reason = std::exchange(ending_, std::nullopt)) {
+    guard.unlock();
+    channel_.end_now(*std::move(reason));
+  }
 }
 
 void channel_door::serve() {
   serve_round();
-  std::lock_guard guard{mutex_};
+  // (whoever is told of after this begins a job that looks again)
+  const bool may_end = all_told();
+  std::unique_lock guard{mutex_};
   serving_ = false;
   if (!queue_.empty() || told_first_ != nullptr)
     begin_job(); // behind the others who want this worker
+  if (!may_end)
+    return;
+  if (auto reason = std::exchange(ending_, std::nullopt)) {
+    guard.unlock();
+    channel_.end_now(*std::move(reason));
+  }
+}
+
+/// Nobody waits in the channel, or is on the way from there. (In one that is closed
+/// and drained nobody waits for long.)
+bool channel_door::all_told() const noexcept {
+  return std::none_of(waits_.begin(), waits_.end(),
+                      [](const auto& each) { return each->is_in_channel(); });
+}
+
+void channel_door::end_when_told(caf::error reason) {
+  std::unique_lock guard{mutex_};
+  if (deserted_) {
+    guard.unlock();
+    channel_.end_now(std::move(reason));
+    return;
+  }
+  if (ending_)
+    return; // a job is on its way, or whoever is told of begins one
+  ending_ = std::move(reason);
+  begin_job();
 }
 
 void channel_door::serve_one(caf::mailbox_element& message) {

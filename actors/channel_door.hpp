@@ -13,15 +13,19 @@
 //    subscription as a receiver; so the channel is there as long as they are.
 //  - Every request is answered, whatever happens to the channel.
 //  - An item is taken for nobody who has ended: it goes back to the front.
+//  - The channel's actor ends when nobody's wait is in the channel or told of: who
+//    monitors the channel learns of its end after what was taken for him.
 #pragma once
 
 #include <cstddef>
 #include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include <caf/actor_addr.hpp>
+#include <caf/error.hpp>
 #include <caf/mailbox_element.hpp>
 #include <caf/message.hpp>
 #include <caf/timespan.hpp>
@@ -69,6 +73,10 @@ public:
   /// Serves what is queued; for the job.
   void serve();
 
+  /// Ends the channel's actor, which is closed and drained, for `reason`: when
+  /// all that was asked of it has been answered. The first reason counts.
+  void end_when_told(caf::error reason);
+
   /// No job will run any more: ends all waits and serves what is left, here.
   void desert();
 
@@ -84,6 +92,7 @@ private:
   struct counted;
 
   bool serve_round();
+  bool all_told() const noexcept;
   void told(wait& which) noexcept;
   void begin_job();
 
@@ -117,6 +126,8 @@ private:
   bool serving_ = false;
   /// True once there will be none.
   bool deserted_ = false;
+  /// What the channel's actor is to end for.
+  std::optional<caf::error> ending_;
   /// Set once, and stays.
   std::unique_ptr<channel_speech> learned_;
   /// While it can speak, somebody outside of the tasks may wake one.

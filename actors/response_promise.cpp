@@ -5,6 +5,7 @@
 #include <caf/abstract_actor.hpp>
 
 #include <levada/actors/caf_error.hpp>
+#include <levada/runtime/caf_port.hpp>
 
 namespace levada {
 
@@ -73,13 +74,14 @@ bool response_promise::deliver_message(caf::message answer) {
     next->enqueue(caf::make_mailbox_element(std::move(source), id_,
                                             std::move(stages),
                                             std::move(answer)),
-                  nullptr);
+                  detail::unit_here(*next->home_system));
     return true;
   }
   // (an error nobody asked for would end an actor)
   if (!is_request() && (answer.empty() || answer.match_elements<caf::error>()))
     return false;
-  source->enqueue(self_, id_.response_id(), std::move(answer), nullptr);
+  source->enqueue(self_, id_.response_id(), std::move(answer),
+                  detail::unit_here(*source->home_system));
   return true;
 }
 
@@ -92,7 +94,7 @@ bool response_promise::delegate_message(const caf::strong_actor_ptr& other,
   other->enqueue(caf::make_mailbox_element(std::move(source), id_,
                                            std::move(stages),
                                            std::move(content)),
-                 nullptr);
+                 detail::unit_here(*other->home_system));
   return true;
 }
 

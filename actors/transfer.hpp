@@ -94,6 +94,14 @@ bool hand_over(channel_core& channel, void* item, Mover mover,
 LEVADA_API offered overflow_with(channel_core& channel, void* item,
                                  wake_list& wakes, stray_list& strays);
 
+/// offer() where there is no room, but an open window: see receive_window.hpp.
+LEVADA_API offered offer_to_window(channel_core& channel, void* item,
+                                   wake_list& wakes) noexcept;
+
+/// Puts the item into an open window, or makes room in the buffer by one: false.
+LEVADA_API bool take_up_window(channel_core& channel, void* item,
+                               wake_list& wakes) noexcept;
+
 /// Sends without waiting.
 template <class Mover>
 offered offer(channel_core& channel, void* item, Mover mover,
@@ -104,8 +112,11 @@ offered offer(channel_core& channel, void* item, Mover mover,
     ++channel.sent;
     return offered::delivered;
   }
-  if (!channel.has_room())
-    return offered::refused;
+  if (!channel.has_room()) {
+    if (channel.windows.empty()) [[likely]]
+      return offered::refused;
+    return offer_to_window(channel, item, wakes);
+  }
   store(channel, item, mover);
   ++channel.sent;
   return offered::queued;
@@ -258,7 +269,7 @@ waiter* take_from_partner(channel_core& channel, void* into,
 /// The everyday waits: offer() would be refused, take() would find nothing.
 inline bool must_wait_to_send(const channel_core& channel) noexcept {
   return channel.is_open() && channel.receivers.empty() && !channel.has_room()
-         && channel.policy == overflow::wait;
+         && channel.windows.empty() && channel.policy == overflow::wait;
 }
 
 inline bool must_wait_to_receive(const channel_core& channel) noexcept {

@@ -53,6 +53,7 @@ enum class node_kind : std::uint8_t {
   permit,  ///< the waiter wakes with a reserved place (senders only)
   receipt, ///< the value moves, the waiter wakes when it has been received
   lease,   ///< the value moves and is lent
+  window,  ///< never among those who wait: see receive_window.hpp
 };
 
 struct wait_node {
@@ -132,6 +133,11 @@ public:
         first_ = node.next;
     }
     node.next = nullptr;
+  }
+
+  /// Makes the first the last.
+  void rotate() noexcept {
+    first_ = first_->next;
   }
 
   /// How many wait; O(n), for info() and dump().

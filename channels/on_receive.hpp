@@ -17,7 +17,11 @@
 //           touch it. A request that is await()ed holds it up, as all else.
 // Takes     at most `credit` items from the channel that are not handled yet; it
 //           asks for more when half of them are. Senders feel the rest: that is
-//           backpressure. It waits in the channel's queue as any receiver.
+//           backpressure. It waits in the channel's queue as any receiver. While
+//           it is busy, senders that would have to wait put items into its hands
+//           as far as the credit goes; so a send at a rendezvous ends when the
+//           item is in the actor's hands, as a message is in its mailbox. With a
+//           credit of 1 it ends when the handler can be called with it.
 // Fair      at most half the credit is handled between two looks at the mailbox.
 //           Several receivers that have something take turns.
 // Closing   after the last item `on_close` runs, once, with the close_record or

@@ -12,6 +12,7 @@
 #include <caf/system_messages.hpp>
 
 #include <levada/channels/oneshot.hpp>
+#include <levada/runtime/caf_port.hpp>
 #include <levada/runtime/engine.hpp>
 
 namespace levada::detail {
@@ -87,7 +88,7 @@ public:
       whom_->get()->address(), self_->get()->address()));
     whom_->enqueue(caf::make_mailbox_element(self_, caf::make_message_id(1), {},
                                              std::move(question)),
-                   nullptr);
+                   unit_here(system));
   }
   ~pending_request() {
     const caf::default_attachable::observe_token mine{

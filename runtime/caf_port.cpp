@@ -262,6 +262,13 @@ caf::execution_unit* unit_here(const caf::actor_system& system) noexcept {
   return unit != nullptr && &unit->system() == &system ? unit : nullptr;
 }
 
+void queue_here(caf::actor_system& system, caf::resumable& job) {
+  if (auto* unit = unit_here(system))
+    unit->exec_later(&job);
+  else
+    system.scheduler().enqueue(&job);
+}
+
 // -- task_frame as somebody else's resumable ----------------------------------
 
 caf::resumable::subtype_t task_frame::subtype() const {

@@ -37,6 +37,10 @@ inline constexpr job task_tag = 1;
 /// null elsewhere. What it is given to run stays on this worker.
 caf::execution_unit* unit_here(const caf::actor_system& system) noexcept;
 
+/// Queues a job behind the others on this worker, or from outside. It takes over a
+/// reference. May be called where CAF calls us.
+void queue_here(caf::actor_system& system, caf::resumable& job);
+
 class caf_host {
 public:
   /// Owns a new actor system with `workers` workers on our policy.

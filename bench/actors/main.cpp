@@ -5,39 +5,21 @@
 // In one process, on one runtime of two workers, the two take turns; the figures
 // are the medians. The plain actor sends as fast as it can and its receiver's
 // mailbox grows as it likes: nothing else bounds it. The channel's sender, a
-// task, feels the actor's pace.
+// task, feels the actor's pace. Then messages to channels: see messages.cpp.
 
-#include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <cstdlib>
-#include <ctime>
 #include <iomanip>
 #include <iostream>
-#include <string>
 #include <vector>
 
-#include <caf/all.hpp>
-
 #include <levada/channels/on_receive.hpp>
-#include <levada/levada.hpp>
+
+#include "measure.hpp"
+
+using namespace bench_actors;
 
 namespace {
-
-using steady = std::chrono::steady_clock;
-using item = std::int64_t;
-
-struct total {
-  item sum = 0;
-  item count = 0;
-};
-
-void check(item sum, item items) {
-  if (sum == items * (items - 1) / 2)
-    return;
-  std::cerr << "bench_actors: items were lost\n";
-  std::exit(1);
-}
 
 caf::behavior plain_receiver(caf::stateful_actor<total>* self, item items,
                              levada::sender<item> done) {
@@ -80,28 +62,6 @@ levada::task<> channel_sender(levada::sender<item> out, item items) {
   }
 }
 
-/// Nanoseconds an item, on the wall and of the processors.
-struct figure {
-  double wall;
-  double cpu;
-};
-
-class stopwatch {
-public:
-  figure each(item items) const {
-    const std::chrono::duration<double, std::nano> took
-      = steady::now() - begin_;
-    const auto cpu = static_cast<double>(std::clock() - cpu_) * 1e9
-                     / static_cast<double>(CLOCKS_PER_SEC);
-    return {took.count() / static_cast<double>(items),
-            cpu / static_cast<double>(items)};
-  }
-
-private:
-  steady::time_point begin_ = steady::now();
-  std::clock_t cpu_ = std::clock();
-};
-
 figure measure_plain(levada::runtime& rt, item items) {
   auto [done, all] = levada::make_channel<item>(rt, {.capacity = 1});
   const stopwatch watch;
@@ -123,17 +83,6 @@ figure measure_channel(levada::runtime& rt, item items, int capacity) {
   const auto result = watch.each(items);
   check(*sum, items);
   return result;
-}
-
-figure median(const std::vector<figure>& figures) {
-  const auto middle = [&](double figure::* part) {
-    std::vector<double> all;
-    for (const auto& each : figures)
-      all.push_back(each.*part);
-    std::sort(all.begin(), all.end());
-    return all[all.size() / 2];
-  };
-  return {middle(&figure::wall), middle(&figure::cpu)};
 }
 
 } // namespace
@@ -161,4 +110,5 @@ int main(int argc, char** argv) {
               << " ns of processors; " << base.wall / each.wall << " and "
               << base.cpu / each.cpu << " times as fast\n";
   }
+  measure_messages(rt, items / 4, rounds);
 }

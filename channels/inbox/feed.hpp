@@ -13,6 +13,7 @@
 #include <optional>
 
 #include <levada/channels/any_receiver.hpp>
+#include <levada/channels/inbox/hand.hpp>
 
 namespace levada::detail {
 
@@ -27,7 +28,9 @@ public:
   virtual std::uint32_t in_hand() const noexcept = 0;
   /// Takes what is there until `limit` are in hand, without waiting; each look
   /// takes one off `looks`, and none are left when there may be more.
-  virtual void refill(std::uint32_t limit, std::uint32_t& looks) = 0;
+  /// `alone`: there is no other feed, so that with nothing in hand a wait is next.
+  virtual void refill(std::uint32_t limit, std::uint32_t& looks, bool alone)
+    = 0;
   /// Hands the next item to the handler. Throws what that throws: the item is
   /// gone then, too. False: there was none after all.
   virtual bool handle() = 0;
@@ -40,6 +43,13 @@ public:
   virtual void wish(wish_list& list) = 0;
   /// That wish came true, if it is one of its own.
   virtual void came(std::uint32_t index) = 0;
+  /// Before a wait: nothing comes in until it has begun. False: something has.
+  virtual bool stand_closed() noexcept {
+    return true;
+  }
+  /// While it waits: grants credit for what may come before the wait is over.
+  virtual void stand_open() noexcept {
+  }
 
   /// What is in hand goes back, and the receiver goes. How many went back.
   virtual std::uint32_t let_go() noexcept = 0;
@@ -70,9 +80,10 @@ struct plain_handing {
   }
 };
 
-/// A plain receiver: takes many under one lock, into a ring.
+/// A plain receiver: takes many under one lock, and lets senders put more into the
+/// actor's hands: see hand.hpp.
 template <class T, class F, class G, class Handing>
-class channel_feed final : public actor_feed, private item_row {
+class channel_feed final : public actor_feed {
 public:
   channel_feed(receiver<T> from, F handler, G on_close)
       : from_(std::move(from)),
@@ -84,33 +95,33 @@ public:
   }
 
   std::uint32_t in_hand() const noexcept override {
-    return count_;
+    return hand_.count();
   }
 
-  void refill(std::uint32_t limit, std::uint32_t& looks) override {
-    make_room(limit);
+  void refill(std::uint32_t limit, std::uint32_t& looks, bool alone) override {
+    if (!hand_.has_cells())
+      hand_.make_cells(limit);
     auto& channel = source();
-    const auto most = std::min(limit - count_, looks);
-    std::uint32_t took = 0;
     {
       wake_list wakes;
       seat_guard guard{channel.lock};
-      while (
-        took < most
-        && take(channel, cell(count_), typed_mover<detail::cell<T>>{}, wakes)) {
-        ++count_;
-        ++took;
+      hand_.gather(channel);
+      while (looks != 0 && hand_.count() < limit
+             && take(channel, hand_.cell(hand_.count()), mover{}, wakes)) {
+        hand_.push();
+        --looks;
       }
       over_ = channel.is_drained();
+      // (with a credit of one nothing comes in but what the actor asks for)
+      if (hand_.count() != 0 || (!alone && limit > 1))
+        hand_.open(channel);
     }
-    looks -= took;
     end_if_over();
   }
 
   bool handle() override {
-    auto* const first = channel_feed::cell(0);
-    first_ = (first_ + 1) % slots_;
-    --count_;
+    auto* const first = hand_.cell(0);
+    hand_.pop();
     end_if_over();
     detail::cell<T>::take(
       first, [this](T&& item) { Handing::hand(handler_, std::move(item)); });
@@ -118,7 +129,7 @@ public:
   }
 
   bool is_over() const noexcept override {
-    return over_ && count_ == 0;
+    return over_ && hand_.count() == 0;
   }
   void tell_end() override {
     call_on_close(on_close_, source().record());
@@ -128,20 +139,29 @@ public:
     waits_.emplace(list.claim(), list.next(), from_);
     list.add(*waits_);
   }
+  bool stand_closed() noexcept override {
+    gather();
+    return hand_.count() == 0;
+  }
+  void stand_open() noexcept override {
+    seat_guard guard{source().lock};
+    hand_.open_behind_wait(source());
+  }
   void came(std::uint32_t index) override {
-    if (waits_ && waits_->index == index && waits_->has_item()) {
-      typed_mover<detail::cell<T>>::relocate(cell(count_), waits_->slot);
+    const bool mine = waits_ && waits_->index == index && waits_->has_item();
+    hand_.waited(mine ? waits_->slot : nullptr);
+    if (mine)
       waits_->given_back(); // (it is in our hands)
-      ++count_;
-    }
     waits_.reset();
   }
 
   std::uint32_t let_go() noexcept override {
     waits_.reset();
-    const auto left = std::exchange(count_, 0);
+    gather();
+    const auto left = hand_.count();
     if (left != 0)
-      source().put_back(*this, left);
+      source().put_back(hand_, left);
+    hand_.clear();
     from_ = {};
     return left;
   }
@@ -154,33 +174,27 @@ public:
   }
 
 private:
+  using mover = typed_mover<detail::cell<T>>;
+
   channel_core& source() const noexcept {
     return *handle_access::receiving(from_);
   }
-  void* cell(std::uint32_t position) noexcept override {
-    return ring_.get()
-           + std::size_t{(first_ + position) % slots_} * detail::cell<T>::size;
-  }
-  void make_room(std::uint32_t limit) {
-    if (slots_ != 0)
+  void gather() noexcept {
+    if (!hand_.opened())
       return;
-    ring_.reset(new std::byte[std::size_t{limit} * detail::cell<T>::size]);
-    slots_ = limit;
+    seat_guard guard{source().lock};
+    hand_.gather(source());
   }
   /// CAF is told of the end when the last item is being handled.
   void end_if_over() {
-    if (over_ && count_ == 0)
+    if (over_ && hand_.count() == 0)
       source().end_if_drained();
   }
 
   receiver<T> from_;
   F handler_;
   G on_close_;
-  std::unique_ptr<std::byte[]> ring_;
-  std::uint32_t slots_ = 0;
-  /// Of the oldest item.
-  std::uint32_t first_ = 0;
-  std::uint32_t count_ = 0;
+  items_in_hand<T> hand_;
   bool over_ = false;
   std::optional<receive_slot<T>> waits_;
 };
@@ -199,7 +213,7 @@ public:
     return found_ ? 1 : 0;
   }
 
-  void refill(std::uint32_t, std::uint32_t& looks) override {
+  void refill(std::uint32_t, std::uint32_t& looks, bool) override {
     while (looks != 0 && !found_ && !over_) {
       --looks;
       if (!look_once())

@@ -139,7 +139,7 @@ void actor_pump::refill(actor_feed& one) {
   if (one.is_over())
     return;
   auto looks = std::max(share_, least_looks);
-  one.refill(share_, looks);
+  one.refill(share_, looks, feeds_.size() == 1);
   if (looks == 0 && one.in_hand() == 0)
     more_ = true;
 }
@@ -161,6 +161,11 @@ bool actor_pump::all_over() const noexcept {
 }
 
 void actor_pump::wait() {
+  for (auto& each : feeds_)
+    if (!each->stand_closed()) {
+      bell()->ring();
+      return;
+    }
   claim_.begin_again();
   auto& now = round_.emplace(claim_);
   for (auto& each : feeds_)
@@ -185,6 +190,8 @@ void actor_pump::wait() {
     bell()->ring();
     return;
   }
+  for (auto& each : feeds_)
+    each->stand_open();
   party_.waits(true);
   if (time != select_engine::none)
     watch(deadline);

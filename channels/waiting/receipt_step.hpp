@@ -34,6 +34,8 @@ public:
     } else if (hand_over(channel, this->slot, typed_mover<cell<T>>{}, wakes)) {
       ++channel.sent;
       this->result = outcome::done;
+    } else if (take_up_window(channel, this->slot, wakes)) {
+      this->result = outcome::done;
     } else if (channel.has_room() || channel.policy == overflow::wait) {
       return false;
     } else if (channel.policy == overflow::reject) {

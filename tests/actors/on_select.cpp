@@ -91,7 +91,8 @@ TEST_CASE(
         heard.add(n);
         hold.pass();
       };
-      on_select(self, when(std::move(one), hear), when(std::move(two), hear));
+      on_select(self, {.credit = 2}, when(std::move(one), hear),
+                when(std::move(two), hear));
     },
     a.rx, b.rx);
   until_receivers_wait(a.tx, 1);

@@ -97,6 +97,12 @@ case $way in
     for package in "$work"/packages/*.deb; do
       dpkg-deb --info "$package"
       dpkg-deb --extract "$package" "$work/root"
+      # What Debian wants to find of every package.
+      texts=$work/root/usr/share/doc/$(dpkg-deb --field "$package" Package)
+      grep -q "^License: BSL-1.0" "$texts/copyright"
+      gzip --test "$texts/changelog.gz" "$texts/changelog.Debian.gz"
+      version=$(dpkg-deb --field "$package" Version)
+      [[ $(zcat "$texts/changelog.Debian.gz") == "liblevada ($version) "* ]]
     done
     # What a consumer's headers and linker need comes with it.
     depends=$(dpkg-deb --field "$work"/packages/liblevada-dev_*.deb Depends)
