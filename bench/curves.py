@@ -76,18 +76,15 @@ def all_plots():
                          items=lambda n: max(1_000_000, 4 * n))
                    for cap in (1, 16)])
     yield Plot("select", "Cost over the width of a select", "channels", [
-        Curve("select_set, all busy",
-              lambda k: f"wide_select_set --k {k} --producers {k} --cap 16",
-              powers(2, 0, 10)),
-        Curve("select_set, one busy",
-              lambda k: f"wide_select_set --k {k} --producers 1 --cap 16",
-              powers(2, 0, 10)),
-        Curve("select, all busy",
-              lambda k: f"wide_select --k {k} --producers {k} --cap 16",
-              powers(2, 0, 6)),
-        Curve("select, one busy",
-              lambda k: f"wide_select --k {k} --producers 1 --cap 16",
-              powers(2, 0, 6))])
+        Curve(f"{how}, {'all' if busy else 'one'} busy, W={workers}",
+              lambda k, how=how, busy=busy, workers=workers:
+              f"wide_{how} --k {k} --producers {k if busy else 1} --cap 16 "
+              f"--workers {workers}",
+              powers(2, 0, most))
+        for how, busy, workers, most in (
+            ("select_set", True, 2, 10), ("select_set", True, 1, 10),
+            ("select_set", False, 1, 10), ("select", True, 1, 6),
+            ("select", False, 1, 6))])
     yield Plot("broadcast", "Cost over the receivers of a broadcast",
                "receivers", [
                    Curve(f"capacity 128, W={workers}",
@@ -132,7 +129,7 @@ def arguments():
     parser.add_argument("program", help="levada_peer of a Release build")
     parser.add_argument("--only", default="", metavar="REGEX",
                         help="which plots")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--ms", type=float, default=40,
                         help="how long one run should take")
     parser.add_argument("--results", type=Path, default=HERE / "results")

@@ -102,7 +102,23 @@ def diamond(x, y):
 
 # --- Curves ------------------------------------------------------------------
 
-PLOT_LEFT, PLOT_TOP, PLOT_WIDTH, PLOT_HEIGHT = 70, 44, 560, 300
+PLOT_LEFT, PLOT_TOP, PLOT_WIDTH, PLOT_HEIGHT = 70, 60, 560, 300
+
+
+def round_numbers(least, most):
+    """1, 2, 5, 10 … from at most `least` up to at least `most`."""
+    power = math.floor(math.log10(least))
+    result = [factor * 10.0 ** p for p in range(power, power + 13)
+              for factor in (1, 2, 5)]
+    low = max(i for i, each in enumerate(result) if each <= least * 1.0001)
+    high = min(i for i, each in enumerate(result) if each >= most * 0.9999)
+    return result[low:max(high, low + 1) + 1]
+
+
+def labelled(xs):
+    """Powers of ten, where there are enough of them."""
+    tens = [x for x in xs if x == 0 or math.log10(x) == int(math.log10(x))]
+    return tens if len(tens) > 2 else xs
 
 
 def curves(title, along, up, lines, under):
@@ -112,8 +128,8 @@ def curves(title, along, up, lines, under):
     xs = [max(x, 0.5) for x, _ in points]
     ys = [y for _, y in points]
     low_x, high_x = math.log10(min(xs)), math.log10(max(xs))
-    low_y = math.floor(math.log10(min(ys)))
-    high_y = math.ceil(math.log10(max(ys)) + 0.05)
+    marks = round_numbers(min(ys), max(ys))
+    low_y, high_y = math.log10(marks[0]), math.log10(marks[-1])
 
     def px(x):
         part = (math.log10(max(x, 0.5)) - low_x) / (high_x - low_x)
@@ -125,21 +141,16 @@ def curves(title, along, up, lines, under):
 
     bottom = PLOT_TOP + PLOT_HEIGHT
     parts = [text(10, 24, title, size=15)]
-    for power in range(low_y, high_y + 1):
-        for factor in (1, 2, 5):
-            y = factor * 10.0 ** power
-            if y > 10.0 ** high_y:
-                continue
-            parts.append(line(PLOT_LEFT, py(y), PLOT_LEFT + PLOT_WIDTH, py(y),
-                              "#bbb" if factor == 1 else "#eee"))
-            parts.append(text(PLOT_LEFT - 6, py(y) + 4, f"{y:g}", "end", 10))
-    for x in sorted({x for x, _ in points}):
+    for y in marks:
+        parts.append(line(PLOT_LEFT, py(y), PLOT_LEFT + PLOT_WIDTH, py(y)))
+        parts.append(text(PLOT_LEFT - 6, py(y) + 4, f"{y:,g}", "end", 10))
+    all_xs = sorted({x for x, _ in points})
+    for x in all_xs:
         parts.append(line(px(x), bottom, px(x), bottom + 4, "#888"))
-    for x in sorted({x for x, _ in points}):
-        if x == 0 or math.log10(x) == int(math.log10(x)):
-            parts.append(text(px(x), bottom + 17, f"{x:,}", "middle", 10))
+    for x in labelled(all_xs):
+        parts.append(text(px(x), bottom + 17, f"{x:,}", "middle", 10))
     parts.append(text(PLOT_LEFT + PLOT_WIDTH, bottom + 32, along, "end"))
-    parts.append(text(10, PLOT_TOP - 6, up))
+    parts.append(text(10, PLOT_TOP - 16, up))
     for i, (name, each) in enumerate(lines.items()):
         colour = COLOURS[i % len(COLOURS)]
         path = " ".join(f"{px(x):.1f},{py(y):.1f}" for x, y in each)

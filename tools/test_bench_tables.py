@@ -15,6 +15,7 @@ from bench_tables import COSTS, main  # noqa: E402
 
 import budget  # noqa: E402
 import draw  # noqa: E402
+import dupes  # noqa: E402
 import programs  # noqa: E402
 import tell  # noqa: E402
 from configs import Config, all_configs  # noqa: E402
@@ -177,6 +178,25 @@ class Plots(unittest.TestCase):
         drawn = draw.curves("t", "n", "ns", {"a": [(0, 5.0), (10, 7.0)]}, "u")
         self.assertIn("<polyline", drawn)
         self.assertNotIn("nan", drawn)
+
+
+class Groups(unittest.TestCase):
+    def test_groups_stand_apart_by_empty_lines(self):
+        self.assertEqual(
+            dupes.blocks(b"a\nb\n\nc d\ne\n\n"), [[b"a", b"b"], [b"c d", b"e"]]
+        )
+        self.assertEqual(dupes.blocks(b""), [])
+
+    def test_rdfind_names_a_group_by_its_first_file(self):
+        lines = (
+            b"# Automatically generated\n"
+            b"DUPTYPE_FIRST_OCCURRENCE 7 0 4 66 1 1 a/x y\n"
+            b"DUPTYPE_WITHIN_SAME_TREE -7 1 4 66 2 1 a/z\n"
+            b"DUPTYPE_FIRST_OCCURRENCE 9 0 5 66 3 1 b\n"
+        )
+        self.assertEqual(
+            dupes.rdfind_groups(lines), [[b"a/x y", b"a/z"], [b"b"]]
+        )
 
 
 class Budget(unittest.TestCase):
