@@ -69,7 +69,8 @@ def programs_of(asked):
              for path in sorted(folder.iterdir())]
     peers = {path.name: str(path) for path in found
              if path.is_file() and os.access(path, os.X_OK)
-             and re.search(asked.peers, path.name)}
+             and re.search(asked.peers, path.name)
+             and any(config.is_for(path.name) for config in all_configs())}
     # Go first: the table and the plot begin with it.
     return ours, dict(sorted(peers.items(), key=lambda each: each[0] != "go"))
 
@@ -83,7 +84,7 @@ def write(path, content):
 def write_results(asked, found):
     stem = found["circumstances"]["date"].replace(":", "")
     figures = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
-    ours, peer, *others = found["programs"] + [None]
+    ours, peer, *others = [*found["programs"], None]
     drawing = peer and draw.bars(
         list(tell.rows_of(found)), ours, peer, [each for each in others if each],
         told(found["circumstances"]))
@@ -101,8 +102,9 @@ def write_results(asked, found):
 
 def measure_all(asked, programs, found):
     """Prints a line for every figure as soon as it is there."""
-    first, *others = programs
-    print(tell.head(first, others))
+    first, peer, *others = [*programs, None]
+    others = [each for each in others if each]
+    print(tell.head(first, peer, others))
     for config in all_configs():
         if not re.search(asked.only, config.name) \
                 or (asked.quick and not config.quick):
@@ -115,7 +117,7 @@ def measure_all(asked, programs, found):
             "peers": summaries, "notes": notes}
         for figure, label in config.figures:
             row = tell.Row(config.name, figure, label, summaries, notes)
-            print(tell.line(row, first, others), flush=True)
+            print(tell.line(row, first, peer, others), flush=True)
 
 
 def main():

@@ -45,24 +45,47 @@ def rows_of(found):
             yield Row(name, figure, label, entry["peers"], entry["notes"])
 
 
-def head(ours, peers):
+def head(ours, peer, others):
+    """Of a table with us, one peer, and the best of the others."""
     cells = ["workload", "", ours, "cpu ns"]
-    for peer in peers:
+    if peer:
         cells += [peer, f"{peer} / {ours}"]
-    return f"| {' | '.join(cells)} |\n|---|---|{'---:|' * (len(cells) - 2)}"
+    if others:
+        cells += ["best of the others", "", f"it / {ours}"]
+    rule = "".join("---|" if each in ("", "workload", "best of the others")
+                   else "---:|" for each in cells[:-1])
+    last = "---:|" if peer else "---|"
+    return f"| {' | '.join(cells)} |\n|{rule}{last}"
 
 
-def line(row, ours, peers):
-    def value(peer):
-        if peer in row.values:
-            return number(row.values[peer])
-        why = row.notes.get(peer, "–")
+def line(row, ours, peer, others):
+    def value(program):
+        if program in row.values:
+            return number(row.values[program])
+        why = row.notes.get(program, "–")
         return "–" if why == "unsupported" else why
 
+    def ratio(program):
+        found = row.ratio(ours, program)
+        return f"**{times(found)}**" if found else ""
+
+    # The processors' time of the whole run, so once a run.
     cells = [row.name, row.label, value(ours),
              number(row.cpu[ours]) if ours in row.cpu and row.label == "ns"
              else ""]
-    for peer in peers:
-        ratio = row.ratio(ours, peer)
-        cells += [value(peer), f"**{times(ratio)}**" if ratio else ""]
+    if peer:
+        cells += [value(peer), ratio(peer)]
+    if others:
+        best = row.best(others)
+        name = f"{best} (unbounded)" if best in row.unbounded else best
+        cells += [name, value(best), ratio(best)] if best else ["–", "", ""]
     return f"| {' | '.join(cells)} |"
+
+
+def table(found):
+    """All of a results file."""
+    ours, peer, *others = [*found["programs"], None]
+    others = [each for each in others if each]
+    return "\n".join([head(ours, peer, others),
+                      *(line(row, ours, peer, others)
+                        for row in rows_of(found)), ""])

@@ -128,34 +128,6 @@ def circumstances(found):
     )
 
 
-def ratios(found):
-    ours, *peers = found["programs"]
-    go = "go" if "go" in peers else None
-    others = [each for each in peers if each != go]
-    lines = ["| workload | | levada | Go | Go / levada |"]
-    lines[0] += " best other peer | it / levada |" if others else ""
-    lines.append("|---|---|---:|---:|---:|" + ("---|---:|" if others else ""))
-    for row in tell.rows_of(found):
-        cells = [row.name, row.label]
-        cells += [
-            tell.number(row.values[each]) if each in row.values else "–"
-            for each in (ours, go)
-        ]
-        ratio = row.ratio(ours, go)
-        cells.append(tell.times(ratio) if ratio else "–")
-        best = row.best(others)
-        if best:
-            mark = " (unbounded)" if best in row.unbounded else ""
-            cells += [
-                f"{best}{mark} {tell.number(row.values[best])}",
-                tell.times(row.ratio(ours, best)),
-            ]
-        elif others:
-            cells += ["–", "–"]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
-
-
 def costs(found):
     ours = found["programs"][0]
 
@@ -172,7 +144,7 @@ def costs(found):
     return "\n".join(lines) + "\n"
 
 
-TABLES = {"circumstances": circumstances, "ratios": ratios, "costs": costs}
+TABLES = {"circumstances": circumstances, "ratios": tell.table, "costs": costs}
 
 
 def compare(path, text, found):

@@ -88,7 +88,7 @@ class Tables(unittest.TestCase):
         self.assertEqual(self.run_on(found, "ratios", "--fix")[0], 0)
         self.assertEqual(self.run_on(found, "ratios")[0], 0)
         text = self.page.read_text()
-        self.assertIn("| 10.0 | 25.0 | 2.50× | tokio 50.0 | 5.00× |", text)
+        self.assertIn("| 10.0 | 25.0 | **2.50×** | tokio | 50.0 | **5.00×** |", text)
         self.assertTrue(text.startswith("A\n") and text.endswith("\nB\n"))
         later = results(levada=10.0, go=30.0, tokio=50.0)
         status, said = self.run_on(later, "ratios")
@@ -97,7 +97,7 @@ class Tables(unittest.TestCase):
 
     def test_without_other_peers_there_is_no_column_for_them(self):
         self.run_on(results(levada=10.0, go=25.0), "ratios", "--fix")
-        self.assertIn("| 10.0 | 25.0 | 2.50× |\n", self.page.read_text())
+        self.assertIn("| 10.0 | 25.0 | **2.50×** |\n", self.page.read_text())
 
     def test_costs_are_told_in_units_of_a_buffered_item(self):
         self.run_on(results(levada=10.0, go=25.0), "costs", "--fix")
