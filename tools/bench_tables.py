@@ -36,84 +36,36 @@ BLOCK = re.compile(
 
 UNIT = "spsc_buffered cap=128"
 
-# What users do, by the row that measures it: (what, row, figure, divided by).
+# What users do, by the row that measures it: (what, row, figure).
 COSTS = (
-    ("an item through a buffered channel", UNIT, "ns_per_item", 1),
-    (
-        "… of a struct of 64 bytes",
-        "spsc_buffered cap=128 struct",
-        "ns_per_item",
-        1,
-    ),
-    (
-        "… of a string on the heap",
-        "spsc_buffered cap=128 string",
-        "ns_per_item",
-        1,
-    ),
-    (
-        "… from four senders to four receivers",
-        "mpmc_buffered 4x4 cap=128",
-        "ns_per_item",
-        1,
-    ),
-    ("… at a rendezvous", "rendezvous W=2", "ns_per_item", 1),
-    (
-        "… through a pipeline of 2,000 tasks, each hop",
-        "sieve 2000 cap=1 W=2",
-        "ns_per_item",
-        1,
-    ),
-    ("a question and its answer", "ping_pong cap=1 W=2", "ns_per_item", 1),
-    (
-        "an event of a `select_set` of 8",
-        "fan_in_select K=8 cap=16",
-        "ns_per_item",
-        1,
-    ),
-    (
-        "an event of a `select_set` of 64",
-        "fan_in_select K=64 cap=16",
-        "ns_per_item",
-        1,
-    ),
-    (
-        "a delivery of a broadcast to 16",
-        "broadcast R=16 cap=128",
-        "ns_per_delivery",
-        1,
-    ),
-    (
-        "a channel, a task parked on it, a value for it, its end",
-        "spawn_million",
-        "ns_per_item",
-        1,
-    ),
-    (
-        "a select with a time limit: to begin waiting, with its task and channel",
-        "timers 100k",
-        "arm_ns",
-        1,
-    ),
-    ("… to be served in time", "timers 100k", "cancel_ns", 1),
-    (
-        "waking one of 10,000 that wait, by closing",
-        "close_latency 10k",
-        "ns_per_item",
-        1,
-    ),
-    (
-        "an item between two threads that block",
-        "thread_spsc cap=128",
-        "ns_per_item",
-        1,
-    ),
-    (
-        "a question and its answer between two threads",
-        "thread_ping_pong cap=1",
-        "ns_per_item",
-        1,
-    ),
+    ("an item through a buffered channel", UNIT, "ns_per_item"),
+    ("… of a struct of 64 bytes",
+     "spsc_buffered cap=128 struct", "ns_per_item"),
+    ("… of a string on the heap",
+     "spsc_buffered cap=128 string", "ns_per_item"),
+    ("… from four senders to four receivers",
+     "mpmc_buffered 4x4 cap=128", "ns_per_item"),
+    ("… at a rendezvous", "rendezvous W=2", "ns_per_item"),
+    ("… through a pipeline of 2,000 tasks, each hop",
+     "sieve 2000 cap=1 W=2", "ns_per_item"),
+    ("a question and its answer", "ping_pong cap=1 W=2", "ns_per_item"),
+    ("an event of a `select_set` of 8",
+     "fan_in_select K=8 cap=16", "ns_per_item"),
+    ("an event of a `select_set` of 64",
+     "fan_in_select K=64 cap=16", "ns_per_item"),
+    ("a delivery of a broadcast to 16",
+     "broadcast R=16 cap=128", "ns_per_delivery"),
+    ("a channel, a task parked on it, a value for it, its end",
+     "spawn_million", "ns_per_item"),
+    ("a select with a time limit: to begin waiting, with its task and channel",
+     "timers 100k", "arm_ns"),
+    ("… to be served in time, and to end", "timers 100k", "cancel_ns"),
+    ("waking one of 10,000 that wait, by closing",
+     "close_latency 10k", "ns_per_item"),
+    ("an item between two threads that block",
+     "thread_spsc cap=128", "ns_per_item"),
+    ("a question and its answer between two threads",
+     "thread_ping_pong cap=1", "ns_per_item"),
 )
 
 
@@ -139,8 +91,8 @@ def costs(found):
 
     unit = figure(UNIT, "ns_per_item")
     lines = ["| operation | costs |", "|---|---:|"]
-    for what, row, name, share in COSTS:
-        lines.append(f"| {what} | {figure(row, name) / share / unit:.1f} |")
+    for what, row, name in COSTS:
+        lines.append(f"| {what} | {figure(row, name) / unit:.1f} |")
     return "\n".join(lines) + "\n"
 
 

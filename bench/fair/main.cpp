@@ -186,7 +186,7 @@ double longest_gap(wall_clock::duration time) {
 }
 
 void tell_fairness() {
-  for (const std::size_t workers : {1, 2}) {
+  for (const auto workers : {std::size_t{1}, std::size_t{2}}) {
     std::atomic<bool> over{false};
     levada::runtime rt{{.workers = workers}};
     for (std::size_t i = 0; i < workers; ++i)
