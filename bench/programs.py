@@ -49,6 +49,8 @@ def check(row, config):
     for option, value in config.asked().items():
         if str(row[option]) != value:
             raise Failed(f"did {option} {row[option]} instead of {value}")
+    if config.asked().get("cap") == "0" and "unbounded" in row["peer"]:
+        raise Failed("unsupported")  # whatever it did was no rendezvous
 
 
 def items_for(program, config, milliseconds):

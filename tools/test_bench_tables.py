@@ -144,12 +144,20 @@ class Figures(unittest.TestCase):
 
     def test_an_answer_to_another_question_is_no_figure(self):
         config = Config("rendezvous W=2", "--cap 0 --workers 2")
-        row = {"ok": True, "workload": "rendezvous", "cap": 128, "workers": 2}
+        row = {
+            "peer": "p",
+            "ok": True,
+            "workload": "rendezvous",
+            "cap": 128,
+            "workers": 2,
+        }
         with self.assertRaisesRegex(programs.Failed, "cap 128 instead of 0"):
             programs.check(row, config)
         programs.check({**row, "cap": 0}, config)
         with self.assertRaisesRegex(programs.Failed, "checksum"):
             programs.check({**row, "cap": 0, "ok": False}, config)
+        with self.assertRaisesRegex(programs.Failed, "unsupported"):
+            programs.check({**row, "cap": 0, "peer": "p_unbounded"}, config)
 
     def test_the_best_of_the_others_is_the_least(self):
         row = tell.Row(
