@@ -94,7 +94,7 @@ def main():
     parser.add_argument("program")
     parser.add_argument("folders", nargs="*", default=["/usr"])
     parser.add_argument("--rounds", type=int, default=5)
-    asked = parser.parse_args()
+    asked = parser.parse_intermixed_args()
     with tempfile.TemporaryDirectory() as folder:
         all_tools = [tool for tool in tools(asked.program, Path(folder))
                      if shutil.which(tool.command[0])]
