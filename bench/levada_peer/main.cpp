@@ -46,6 +46,12 @@ workload without_payload(std::string_view name) {
     return timers;
   if (name == "timers_fire")
     return timers_fire;
+  if (name == "in_turn")
+    return in_turn;
+  if (name == "wide_select")
+    return wide_select;
+  if (name == "wide_select_set")
+    return wide_select_set;
   return nullptr;
 }
 

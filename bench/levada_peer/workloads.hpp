@@ -30,6 +30,11 @@ result close_latency(const options& asked);
 result timers(const options& asked);
 result timers_fire(const options& asked);
 
+// widths.cpp: for the curves
+result in_turn(const options& asked);
+result wide_select(const options& asked);
+result wide_select_set(const options& asked);
+
 // threads.cpp: the same between OS threads
 template <class T>
 result thread_stream(const options& asked);

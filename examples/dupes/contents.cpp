@@ -91,15 +91,19 @@ void each_block(std::uint64_t size, const std::stop_token& stop, Use&& use) {
   }
 }
 
-/// What `read()` gives, or why it gives nothing.
-template <class Read>
-auto attempt(Read&& read) -> outcome<decltype(read())> {
-  try {
-    return {read(), std::nullopt};
-  } catch (const interruption&) { // neither of the two: interrupted
-    return {};
-  } catch (const unreadable& error) {
-    return {std::nullopt, problem{error.path, error.what()}};
+/// Calls `look(item)` for each, which reads; whom that fails for is left out and
+/// told. An interruption leaves out the rest.
+template <class Item, class Look>
+void for_each_readable(std::vector<Item>& items, std::vector<problem>& problems,
+                       Look&& look) {
+  for (auto& each : items) {
+    try {
+      look(each);
+    } catch (const interruption&) {
+      return;
+    } catch (const unreadable& error) {
+      problems.push_back({error.path, error.what()});
+    }
   }
 }
 
@@ -118,56 +122,63 @@ struct free_state {
 
 } // namespace
 
-outcome<digest> reader::hash_up_to(const file& which,
-                                   std::uint64_t size) const {
-  return attempt([&] {
-    open_file from{which};
-    const std::unique_ptr<XXH3_state_t, free_state> state{XXH3_createState()};
-    XXH3_128bits_reset(state.get());
-    each_block(size, stop_, [&](std::size_t block) {
-      const auto bytes = buffer(block);
-      from.read(bytes);
-      XXH3_128bits_update(state.get(), bytes.data(), bytes.size());
-      counts_->read.add(block);
-    });
-    const auto result = XXH3_128bits_digest(state.get());
-    return digest{result.high64, result.low64};
+digest reader::hash_up_to(const file& which, std::uint64_t size) const {
+  open_file from{which};
+  const std::unique_ptr<XXH3_state_t, free_state> state{XXH3_createState()};
+  XXH3_128bits_reset(state.get());
+  each_block(size, stop_, [&](std::size_t block) {
+    const auto bytes = buffer(block);
+    from.read(bytes);
+    XXH3_128bits_update(state.get(), bytes.data(), bytes.size());
+    counts_->read.add(block);
   });
+  const auto result = XXH3_128bits_digest(state.get());
+  return {result.high64, result.low64};
+}
+
+bool reader::equal(const file& a, const file& b) const {
+  open_file first{a};
+  open_file second{b};
+  bool same = true;
+  each_block(b.size, stop_, [&](std::size_t block) {
+    if (!same)
+      return;
+    const auto left = buffer(block, 0);
+    const auto right = buffer(block, 1);
+    first.read(left);
+    second.read(right);
+    same = std::memcmp(left.data(), right.data(), block) == 0;
+    counts_->read.add(2 * block);
+  });
+  return same;
 }
 
 hashed_files reader::hash_heads(std::vector<file> files) const {
   hashed_files result;
-  for (auto& each : files) {
-    auto head = hash_up_to(each, std::min(each.size, head_size));
-    if (head.trouble)
-      result.problems.push_back(*std::move(head.trouble));
-    if (head.value)
-      result.hashed.push_back({std::move(each), *head.value});
-  }
+  for_each_readable(files, result.problems, [&](file& each) {
+    const auto head = hash_up_to(each, std::min(each.size, head_size));
+    result.hashed.push_back({std::move(each), head});
+  });
   return result;
 }
 
-outcome<digest> reader::hash(const file& which) const {
-  return hash_up_to(which, which.size);
+hashed_files reader::hash_contents(std::vector<hashed_file> files) const {
+  hashed_files result;
+  for_each_readable(files, result.problems, [&](hashed_file& each) {
+    if (each.which.size > head_size)
+      each.hash = hash_up_to(each.which, each.which.size);
+    result.hashed.push_back(std::move(each));
+  });
+  return result;
 }
 
-outcome<bool> reader::equal(const file& a, const file& b) const {
-  return attempt([&] {
-    open_file first{a};
-    open_file second{b};
-    bool same = true;
-    each_block(b.size, stop_, [&](std::size_t block) {
-      if (!same)
-        return;
-      const auto left = buffer(block, 0);
-      const auto right = buffer(block, 1);
-      first.read(left);
-      second.read(right);
-      same = std::memcmp(left.data(), right.data(), block) == 0;
-      counts_->read.add(2 * block);
-    });
-    return same;
+compared_twins reader::compare(std::vector<twins> pairs) const {
+  compared_twins result;
+  for_each_readable(pairs, result.problems, [&](twins& each) {
+    if (equal(each.first, each.later))
+      result.equal.push_back(std::move(each));
   });
+  return result;
 }
 
 } // namespace dupes

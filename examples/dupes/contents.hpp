@@ -1,24 +1,23 @@
 // Reading files: plain functions that block, to be called in levada::blocking.
 #pragma once
 
-#include <optional>
 #include <stop_token>
+#include <vector>
 
 #include "file.hpp"
 #include "tally.hpp"
 
 namespace dupes {
 
-/// A value, or what the trouble was; neither when it was interrupted.
-template <class T>
-struct outcome {
-  std::optional<T> value;
-  std::optional<problem> trouble;
-};
-
 /// What came of reading several files.
 struct hashed_files {
   std::vector<hashed_file> hashed;
+  std::vector<problem> problems;
+};
+
+/// What came of comparing them.
+struct compared_twins {
+  std::vector<twins> equal;
   std::vector<problem> problems;
 };
 
@@ -36,14 +35,15 @@ public:
   /// The digests of the first head_size bytes of each.
   hashed_files hash_heads(std::vector<file> files) const;
 
-  /// The digest of the contents.
-  outcome<digest> hash(const file& which) const;
+  /// The digests of the contents; the heads' may have been of the whole.
+  hashed_files hash_contents(std::vector<hashed_file> files) const;
 
-  /// True when the contents are the same, byte by byte.
-  outcome<bool> equal(const file& a, const file& b) const;
+  /// Those whose contents are the same, byte by byte.
+  compared_twins compare(std::vector<twins> pairs) const;
 
 private:
-  outcome<digest> hash_up_to(const file& which, std::uint64_t size) const;
+  digest hash_up_to(const file& which, std::uint64_t size) const;
+  bool equal(const file& a, const file& b) const;
 
   std::stop_token stop_;
   tally* counts_;

@@ -10,7 +10,7 @@ namespace dupes {
 
 namespace {
 
-constexpr std::size_t room = 256;
+constexpr std::size_t room = 1024;
 
 template <class T>
 levada::channel_ends<T> bounded(const char* name) {

@@ -6,20 +6,23 @@
 
 namespace dupes {
 
+namespace {
+
+/// Of what may be large: the rest is left for the other workers.
+constexpr std::size_t few = 16;
+
+} // namespace
+
 levada::task<> hash_heads(levada::receiver<file> in,
                           levada::sender<hashed_file> out,
                           levada::sender<problem> problems, reader from) {
-  // A beginning is read faster than a thread is woken: hence many at a time.
-  constexpr std::size_t most = 64;
   std::vector<file> files;
-  while (auto got = co_await in.receive_many(files, most)) {
+  while (auto got = co_await in.receive_many(files, many / 4)) {
     auto heads = co_await levada::blocking(
       [&] { return from.hash_heads(std::exchange(files, {})); });
     auto told = co_await problems.send_many(std::move(heads.problems));
-    if (!told)
-      co_return;
     auto sent = co_await out.send_many(std::move(heads.hashed));
-    if (!sent)
+    if (!told || !sent)
       co_return;
   }
 }
@@ -27,21 +30,13 @@ levada::task<> hash_heads(levada::receiver<file> in,
 levada::task<> hash_contents(levada::receiver<hashed_file> in,
                              levada::sender<hashed_file> out,
                              levada::sender<problem> problems, reader from) {
-  while (auto next = co_await in.receive()) {
-    if (next->which.size > head_size) {
-      auto all
-        = co_await levada::blocking([&] { return from.hash(next->which); });
-      if (all.trouble) {
-        auto told = co_await problems.send(*std::move(all.trouble));
-        if (!told)
-          co_return;
-      }
-      if (!all.value)
-        continue;
-      next->hash = *all.value;
-    }
-    auto sent = co_await out.send(*std::move(next));
-    if (!sent)
+  std::vector<hashed_file> files;
+  while (auto got = co_await in.receive_many(files, few)) {
+    auto whole = co_await levada::blocking(
+      [&] { return from.hash_contents(std::exchange(files, {})); });
+    auto told = co_await problems.send_many(std::move(whole.problems));
+    auto sent = co_await out.send_many(std::move(whole.hashed));
+    if (!told || !sent)
       co_return;
   }
 }
@@ -49,16 +44,21 @@ levada::task<> hash_contents(levada::receiver<hashed_file> in,
 levada::task<> pair_up(levada::receiver<hashed_file> in,
                        levada::sender<twins> out, tally* counts) {
   std::map<std::pair<std::uint64_t, digest>, file> firsts;
-  while (auto next = co_await in.receive()) {
-    const std::pair key{next->which.size, next->hash};
-    const auto known = firsts.find(key);
-    if (known == firsts.end()) {
-      firsts.emplace(key, std::move(next->which));
-      continue;
+  std::vector<hashed_file> files;
+  while (auto got = co_await in.receive_many(files, many)) {
+    std::vector<twins> pairs;
+    for (auto& next : files) {
+      const std::pair key{next.which.size, next.hash};
+      const auto [known, is_first] = firsts.try_emplace(key);
+      if (is_first) {
+        known->second = std::move(next.which);
+        continue;
+      }
+      counts->planned.add(2 * next.which.size);
+      pairs.push_back({known->second, std::move(next.which)});
     }
-    counts->planned.add(2 * next->which.size);
-    twins pair{known->second, std::move(next->which)};
-    auto sent = co_await out.send(std::move(pair));
+    files.clear();
+    auto sent = co_await out.send_many(std::move(pairs));
     if (!sent)
       co_return;
   }
@@ -66,18 +66,13 @@ levada::task<> pair_up(levada::receiver<hashed_file> in,
 
 levada::task<> confirm(levada::receiver<twins> in, levada::sender<twins> out,
                        levada::sender<problem> problems, reader from) {
-  while (auto next = co_await in.receive()) {
-    auto same = co_await levada::blocking(
-      [&] { return from.equal(next->first, next->later); });
-    if (same.trouble) {
-      auto told = co_await problems.send(*std::move(same.trouble));
-      if (!told)
-        co_return;
-    }
-    if (!same.value.value_or(false))
-      continue;
-    auto sent = co_await out.send(*std::move(next));
-    if (!sent)
+  std::vector<twins> pairs;
+  while (auto got = co_await in.receive_many(pairs, few)) {
+    auto compared = co_await levada::blocking(
+      [&] { return from.compare(std::exchange(pairs, {})); });
+    auto told = co_await problems.send_many(std::move(compared.problems));
+    auto sent = co_await out.send_many(std::move(compared.equal));
+    if (!told || !sent)
       co_return;
   }
 }
