@@ -72,6 +72,7 @@
 namespace levada::detail {
 
 class engine;
+class timer_queue;
 
 /// What the last worker that fell asleep does when all stays quiet.
 struct quiet_watch {

@@ -16,6 +16,7 @@
 #include <memory>
 
 #include <levada/actors/receive_window.hpp>
+#include <levada/actors/transfer.hpp>
 #include <levada/channels/waiting/cell.hpp>
 
 namespace levada::detail {
