@@ -128,8 +128,8 @@ engine::~engine() {
     }
 }
 
-std::uint32_t engine::milliseconds(
-  std::chrono::steady_clock::time_point now) const noexcept {
+std::uint32_t
+engine::milliseconds(std::chrono::steady_clock::time_point now) const noexcept {
   return static_cast<std::uint32_t>(
     std::chrono::duration_cast<std::chrono::milliseconds>(now - begin_)
       .count());

@@ -70,7 +70,7 @@ private:
   /// Which levels, and which lists of each, hold anything.
   std::uint32_t occupied_levels_ = 0;
   std::array<std::uint64_t, levels> occupied_{};
-  std::array<timer_node*, levels * digits> lists_{};
+  std::array<timer_node*, std::size_t{levels} * digits> lists_{};
 };
 
 } // namespace levada::detail
