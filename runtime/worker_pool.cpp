@@ -641,6 +641,8 @@ bool worker_pool::claim_watch() noexcept {
 job worker_pool::sleep(worker& self, bool watching) {
   const bool last
     = idle_count_.load(std::memory_order_seq_cst) == workers_.size();
+  if (last)
+    reserve_.store(0, std::memory_order_relaxed); // what comes is something new
   const bool asked = !(last && on_quiet.call != nullptr);
   const auto quiet_since = dispatches();
   const bool wanted = std::exchange(self.wanted_to_watch, false);
