@@ -416,8 +416,11 @@ job worker_pool::search(worker& self) noexcept {
 }
 
 bool worker_pool::anything_queued() const noexcept {
-  if (global_size_.load(std::memory_order_seq_cst) != 0)
-    return true;
+  return global_size_.load(std::memory_order_seq_cst) != 0
+         || anything_in_rings();
+}
+
+bool worker_pool::anything_in_rings() const noexcept {
   return std::any_of(workers_.begin(), workers_.end(), [](const auto& each) {
     return each->head.load(std::memory_order_seq_cst)
            != each->tail.load(std::memory_order_seq_cst);
@@ -656,8 +659,11 @@ job worker_pool::sleep(worker& self, bool watching) {
     // goes to sleep sees that nobody watches.)
     if (idle_count_.load(std::memory_order_seq_cst) != 0) {
       process_barrier();
+      // (What is in the global queue is what this one was woken for, or brings it
+      // to wake another when it takes some.)
       if (idle_count_.load(std::memory_order_seq_cst) != 0
-          && (anything_next_but(self) || anything_queued()))
+          && (anything_next_but(self)
+              || (left ? anything_queued() : anything_in_rings())))
         wake_idle(false); // to keep the watch instead
     }
     if (left) {

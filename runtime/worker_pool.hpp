@@ -222,6 +222,7 @@ private:
   job search(worker& self) noexcept;
   job pop_ring(worker& self) noexcept;
   bool anything_queued() const noexcept;
+  bool anything_in_rings() const noexcept;
   bool worth_helping(const worker& victim) const noexcept;
   bool help_wanted() const noexcept;
   bool anything_next_but(const worker& self) const noexcept;
