@@ -87,10 +87,14 @@ public:
   /// When to call fire_due() next, or time_point::max().
   time_point next_look() const noexcept;
 
+  /// True when `look`, which next_look() gave, is now or was.
+  bool has_come(time_point look) const noexcept {
+    return look != time_point::max() && look <= clock_.now();
+  }
+
   /// True when it is time to call fire_due().
   bool is_due() const noexcept {
-    const auto look = next_look();
-    return look != time_point::max() && look <= clock_.now();
+    return has_come(next_look());
   }
 
   /// Fires everything that is due by the clock.

@@ -24,6 +24,24 @@ void fetch_ahead(job coming) noexcept {
     __builtin_prefetch(reinterpret_cast<const void*>(coming + line * 64), 1);
 }
 
+/// For the owner: thieves can only make more.
+std::uint32_t room_in_ring(const worker& self) noexcept {
+  // acquire: pairs with the thieves' head updates, so that the slots are free
+  return worker::ring_size
+         - (self.tail.load(std::memory_order_relaxed)
+            - self.head.load(std::memory_order_acquire));
+}
+
+/// For the owner, when there is room for all.
+void append_to_ring(worker& self, std::span<const job> added) noexcept {
+  auto tail = self.tail.load(std::memory_order_relaxed);
+  for (const job each : added)
+    self.ring[tail++ % worker::ring_size].store(each,
+                                                std::memory_order_relaxed);
+  // release: publishes the slots to thieves
+  self.tail.store(tail, std::memory_order_release);
+}
+
 std::uint32_t next_random(std::uint32_t& state) noexcept {
   state ^= state << 13;
   state ^= state >> 17;
@@ -162,9 +180,7 @@ job worker_pool::withdraw(worker& self) {
         watched_.store(false, std::memory_order_seq_cst);
       return 0;
     }
-    self.signal.store(0, std::memory_order_relaxed);
-    idle_.push_back(&self);
-    idle_count_.fetch_add(1, std::memory_order_seq_cst);
+    add_idle(self);
   }
   const auto length = next_reserve_.load(std::memory_order_relaxed);
   reserve_.store(length, std::memory_order_relaxed);
@@ -196,26 +212,21 @@ void worker_pool::push_back(worker& self, job ready) noexcept {
 
 void worker_pool::push_many(worker* self, const job* ready,
                             std::size_t count) noexcept {
-  std::size_t pushed = 0;
-  std::uint32_t length = 0;
+  std::span<const job> left{ready, count};
   if (self != nullptr) {
-    auto tail = self->tail.load(std::memory_order_relaxed);
-    // acquire: pairs with the thieves' head updates, so that the slots are free
-    const auto head = self->head.load(std::memory_order_acquire);
-    while (pushed < count && tail - head < worker::ring_size)
-      self->ring[tail++ % worker::ring_size].store(ready[pushed++],
-                                                   std::memory_order_relaxed);
-    // release: publishes the slots to thieves
-    self->tail.store(tail, std::memory_order_release);
-    length = tail - head;
-  }
-  if (pushed == count) {
-    notify_of_ring(*self, length);
-    return;
+    const auto room = room_in_ring(*self);
+    const auto fitting = left.first(std::min<std::size_t>(room, count));
+    append_to_ring(*self, fitting);
+    left = left.subspan(fitting.size());
+    if (left.empty()) {
+      notify_of_ring(*self, worker::ring_size - room
+                              + static_cast<std::uint32_t>(count));
+      return;
+    }
   }
   {
     spin_guard guard{global_lock_};
-    outside_.append({ready + pushed, count - pushed});
+    outside_.append(left);
     count_global();
   }
   notify();
@@ -292,18 +303,12 @@ job worker_pool::take_global(worker& self, bool oldest) noexcept {
   // A fair share moves to the ring, so that the lock is taken once for many. (Of
   // the oldest that were spilled, one at a time: the newer ones go first.)
   const bool old = oldest && &from == &spilled_;
-  auto tail = self.tail.load(std::memory_order_relaxed);
-  const auto head = self.head.load(std::memory_order_acquire);
-  const std::size_t room = worker::ring_size - (tail - head);
   const auto share = std::clamp<std::size_t>(
-    std::min(from.size() / workers_.size(), room), 1, old ? 1 : most_moved);
+    std::min<std::size_t>(from.size() / workers_.size(), room_in_ring(self)), 1,
+    old ? 1 : most_moved);
   const auto taken = &from == &spilled_ && !oldest ? from.take_newest(share)
                                                    : from.take_oldest(share);
-  for (const job each : taken.subspan(1))
-    self.ring[tail++ % worker::ring_size].store(each,
-                                                std::memory_order_relaxed);
-  // release: publishes the slots to thieves
-  self.tail.store(tail, std::memory_order_release);
+  append_to_ring(self, taken.subspan(1));
   const job first = taken.front();
   count_global();
   return first;
@@ -506,6 +511,13 @@ void worker_pool::wake_idle(bool as_searcher) noexcept {
   futex_wake_one(chosen->signal);
 }
 
+/// `idle_lock_` is held.
+void worker_pool::add_idle(worker& self) noexcept {
+  self.signal.store(0, std::memory_order_relaxed);
+  idle_.push_back(&self);
+  idle_count_.fetch_add(1, std::memory_order_seq_cst);
+}
+
 bool worker_pool::remove_idle(worker& self) noexcept {
   spin_guard guard{idle_lock_};
   const auto position = std::find(idle_.begin(), idle_.end(), &self);
@@ -542,7 +554,7 @@ void worker_pool::look_at_timers() noexcept {
     return;
   const auto look = timers->next_look();
   // relaxed: to fire what another is about to does no harm
-  if (look < cover_.load(std::memory_order_relaxed) && timers->is_due())
+  if (look < cover_.load(std::memory_order_relaxed) && timers->has_come(look))
     timers->fire_due();
 }
 
@@ -621,11 +633,9 @@ bool worker_pool::sleep_on_watch(worker& self, bool alone) noexcept {
 
 job worker_pool::park(worker& self) {
   learn_from_wake(self);
-  self.signal.store(0, std::memory_order_relaxed);
   {
     spin_guard guard{idle_lock_};
-    idle_.push_back(&self);
-    idle_count_.fetch_add(1, std::memory_order_seq_cst);
+    add_idle(self);
   }
   // Anyone who pushed before seeing us idle is seen here. (What is not worth
   // helping with is its owner's business, and the watch's.)

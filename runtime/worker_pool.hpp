@@ -238,6 +238,7 @@ private:
   }
   void learn_from_wake(worker& self) noexcept;
   void wake_idle(bool as_searcher) noexcept;
+  void add_idle(worker& self) noexcept;
   bool remove_idle(worker& self) noexcept;
   job park(worker& self);
   bool claim_watch() noexcept;

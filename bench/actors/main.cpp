@@ -54,14 +54,6 @@ void channel_receiver(caf::stateful_actor<total>* self,
     [self, done] { (void)done.try_send(self->state.sum); });
 }
 
-levada::task<> channel_sender(levada::sender<item> out, item items) {
-  for (item i = 0; i < items; ++i) {
-    auto sent = co_await out.send(i);
-    if (!sent)
-      co_return;
-  }
-}
-
 figure measure_plain(levada::runtime& rt, item items) {
   auto [done, all] = levada::make_channel<item>(rt, {.capacity = 1});
   const stopwatch watch;

@@ -63,6 +63,14 @@ inline figure median(const std::vector<figure>& figures) {
   return {middle(&figure::wall), middle(&figure::cpu)};
 }
 
+inline levada::task<> channel_sender(levada::sender<item> out, item items) {
+  for (item i = 0; i < items; ++i) {
+    auto sent = co_await out.send(i);
+    if (!sent)
+      co_return;
+  }
+}
+
 /// Messages to a channel's address, beside requests to an actor.
 void measure_messages(levada::runtime& rt, item items, int rounds);
 

@@ -128,21 +128,13 @@ caf::behavior subscriber(caf::stateful_actor<total>* self,
   };
 }
 
-levada::task<> produce_some(levada::sender<item> out, item items) {
-  for (item i = 0; i < items; ++i) {
-    auto sent = co_await out.send(i);
-    if (!sent)
-      co_return;
-  }
-}
-
 figure subscription(levada::runtime& rt, item items) {
   auto [done, all] = levada::make_channel<item>(rt, {.capacity = 1});
   auto [tx, rx] = levada::make_channel<item>(rt, {.capacity = 64});
   const auto address = levada::speak_caf(tx);
   const stopwatch watch;
   rt.system().spawn(subscriber, address, done);
-  rt.spawn(produce_some, std::move(tx), items).detach();
+  rt.spawn(channel_sender, std::move(tx), items).detach();
   const auto sum = all.blocking_receive();
   const auto figures = watch.each(items);
   check(*sum, items);

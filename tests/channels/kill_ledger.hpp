@@ -60,6 +60,36 @@ private:
   std::atomic<int> kept_{0};
 };
 
+/// True when the item stayed with the sender.
+template <class Result>
+bool stayed(ledger& all, Result&& sent) {
+  if (sent)
+    return false;
+  all.kept(sent.take());
+  return true;
+}
+
+// What a cancelled task awaits goes on while it needs no waiting; so each victim
+// looks at its token, too, or those it meets could keep it busy for ever.
+
+inline task<> sends_until(levada::channel<int> at, ledger* all,
+                          std::stop_token dead) {
+  while (!dead.stop_requested()) {
+    auto sent = co_await at.tx().send(all->make());
+    if (stayed(*all, sent))
+      co_return;
+  }
+}
+
+inline task<> receives_until(levada::channel<int> at, ledger* all,
+                             std::stop_token dead) {
+  while (auto got = co_await at.rx().receive()) {
+    all->received(*got);
+    if (dead.stop_requested())
+      co_return;
+  }
+}
+
 /// Lets some time pass, without giving up the processor, mostly.
 inline void let_run(std::mt19937& dice, unsigned most) {
   if (dice() % 8 == 0)
@@ -79,6 +109,14 @@ void check_deserted(const sender<T>& tx) {
   CHECK(info.receiver_handles == 1);
   CHECK(conserved(tx.stats()));
   CHECK(tx.stats().leased == 0);
+}
+
+/// The same, and what is left there was received by the test.
+inline void empty_deserted(const levada::channel<int>& at, ledger& all) {
+  check_deserted(at.tx());
+  for (const int item : at.rx().drain())
+    all.received(item);
+  CHECK(at.stats().buffered == 0);
 }
 
 } // namespace levada_tests

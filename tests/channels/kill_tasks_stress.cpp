@@ -18,26 +18,6 @@ constexpr int kills = 10'000;
 
 using channel = levada::channel<int>;
 
-// What a cancelled task awaits goes on while it needs no waiting; so each victim
-// looks at its token, too, or those it meets could keep it busy for ever.
-
-/// True when the item stayed here.
-template <class Result>
-bool stayed(ledger& all, Result& sent) {
-  if (sent)
-    return false;
-  all.kept(sent.take());
-  return true;
-}
-
-task<> sends(channel at, ledger* all, std::stop_token dead) {
-  while (!dead.stop_requested()) {
-    auto sent = co_await at.tx().send(all->make());
-    if (stayed(*all, sent))
-      co_return;
-  }
-}
-
 task<> sends_in_time(channel at, ledger* all, std::stop_token dead) {
   while (!dead.stop_requested()) {
     auto sent = co_await at.tx().send_for(all->make(), 1h);
@@ -80,14 +60,6 @@ task<> reserves(channel at, ledger* all, std::stop_token dead) {
     }
     auto sent = std::move(place).value().send(item);
     if (stayed(*all, sent))
-      co_return;
-  }
-}
-
-task<> receives(channel at, ledger* all, std::stop_token dead) {
-  while (auto got = co_await at.rx().receive()) {
-    all->received(*got);
-    if (dead.stop_requested())
       co_return;
   }
 }
@@ -213,7 +185,7 @@ void spawn_victim(levada::scope& group, std::mt19937& dice,
   const auto one = [&] { return channels[dice() % channels.size()]; };
   switch (dice() % 13) {
     case 0:
-      return void(group.spawn(sends, one(), all, dead));
+      return void(group.spawn(sends_until, one(), all, dead));
     case 1:
       return void(group.spawn(sends_in_time, one(), all, dead));
     case 2:
@@ -235,7 +207,7 @@ void spawn_victim(levada::scope& group, std::mt19937& dice,
     case 10:
       return void(group.spawn(selects, one(), one(), all, dead));
     default: // (about as many take as give)
-      return void(group.spawn(receives, one(), all, dead));
+      return void(group.spawn(receives_until, one(), all, dead));
   }
 }
 
@@ -270,12 +242,8 @@ TEST_CASE("tasks killed in any await lose nothing and leave nobody waiting",
   }
   for (auto& group : groups)
     kill(group);
-  for (auto& each_channel : channels) {
-    check_deserted(each_channel.tx());
-    for (const int item : each_channel.rx().drain())
-      all.received(item);
-    CHECK(each_channel.stats().buffered == 0);
-  }
+  for (const auto& each_channel : channels)
+    empty_deserted(each_channel, all);
   CAPTURE(all.made(), all.received(), all.kept());
   CHECK(all.balanced());
   CHECK(all.received() > kills / 2);

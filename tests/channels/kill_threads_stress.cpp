@@ -18,15 +18,6 @@ constexpr std::size_t threads = 2;
 
 using channel = levada::channel<int>;
 
-/// True when the item stayed here, and that ended the life.
-template <class Result>
-bool stayed(ledger& all, Result&& sent) {
-  if (sent)
-    return false;
-  all.kept(sent.take());
-  return true;
-}
-
 bool received(ledger& all, levada::receive_result<int> got) {
   if (got)
     all.received(*got);
@@ -119,22 +110,6 @@ struct victim {
   }
 };
 
-/// What a task does beside them, in the other half of the meetings.
-task<> sends(channel at, ledger* all, std::stop_token dead) {
-  while (!dead.stop_requested()) {
-    auto sent = co_await at.tx().send(all->make());
-    if (stayed(*all, sent))
-      co_return;
-  }
-}
-task<> receives(channel at, ledger* all, std::stop_token dead) {
-  while (auto got = co_await at.rx().receive()) {
-    all->received(*got);
-    if (dead.stop_requested())
-      co_return;
-  }
-}
-
 } // namespace
 
 TEST_CASE("threads stopped in any wait lose nothing and never wait for ever",
@@ -147,9 +122,10 @@ TEST_CASE("threads stopped in any wait lose nothing and never wait for ever",
   std::vector<channel> channels;
   for (const int capacity : {0, 1, 3})
     channels.push_back(make_channel<int>(rt, {.capacity = capacity}));
+  // What tasks do beside them, in the other half of the meetings.
   levada::scope beside{rt};
-  beside.spawn(sends, channels.front(), &all, beside.stop_token());
-  beside.spawn(receives, channels.front(), &all, beside.stop_token());
+  beside.spawn(sends_until, channels.front(), &all, beside.stop_token());
+  beside.spawn(receives_until, channels.front(), &all, beside.stop_token());
   std::array<victim, threads> victims;
   for (auto& each : victims)
     each.start(static_cast<unsigned>(dice()), channels, all);
@@ -167,12 +143,8 @@ TEST_CASE("threads stopped in any wait lose nothing and never wait for ever",
     each.thread.join();
   beside.cancel();
   beside.blocking_join();
-  for (auto& each : channels) {
-    check_deserted(each.tx());
-    for (const int item : each.rx().drain())
-      all.received(item);
-    CHECK(each.stats().buffered == 0);
-  }
+  for (const auto& each : channels)
+    empty_deserted(each, all);
   CAPTURE(all.made(), all.received(), all.kept());
   CHECK(all.balanced());
   CHECK(all.received() > int{kills} / 10);
