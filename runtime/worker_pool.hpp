@@ -3,17 +3,21 @@
 // Each worker owns a run-next slot (who was just woken, so that a hand-off
 // stays on one core) and a FIFO ring of 256 jobs; what does not fit, and what
 // comes from outside, goes through one global queue. Of what did not fit, the
-// newest is taken first: tasks that spawn tasks that spawn go deep before they go
-// wide, and stay in the cache. Idle workers sleep on a futex and are woken one at
+// newest is taken first. Idle workers sleep on a futex and are woken one at
 // a time, when there is work for them. The shape is Go's scheduler
 // (src/runtime/proc.go), plugged into CAF by caf_port.cpp.
 //
+// Each idea has a file, and its invariants at the head of that:
+//  - worker_pool.cpp: what runs next, and who must not starve
+//  - workers/help.cpp: when another's jobs are taken, and a sleeper is woken for it
+//  - workers/withdraw.cpp: when a worker gives its jobs up and sleeps
+//  - workers/watch.cpp: what nobody was woken for is not forgotten
+//  - workers/time.cpp: who looks at the timers
+//  - workers/sleep.cpp: sleeping and waking, and why no wake is lost
+//
 // Invariants
 //  - Only the owner pushes to its ring; owner and thieves pop by advancing
-//    `head` with a compare-and-swap. A thief takes half the ring at once.
-//  - Every `turn`-th dispatch looks at the global queue's oldest first, then at the
-//    ring, and only then at the run-next slot. So nobody starves behind a ping-pong,
-//    or behind newer jobs.
+//    `head` with a compare-and-swap.
 //  - Only the owner fills its run-next slot; the owner and the watch empty it. The
 //    owner does so without an atomic exchange: it sets `swapping`, looks at
 //    `guarded`, empties the slot and clears `swapping`. The watch sets `guarded`,
@@ -22,39 +26,6 @@
 //    uses an exchange, as the watch does; if after, the watch sees `swapping` and
 //    leaves the job alone, or sees the slot as the owner left it. Where there is no
 //    process barrier `guarded` is always set.
-//  - No wake from outside is lost: who pushes to the global queue publishes the job
-//    (seq_cst), then looks for idle workers; a worker registers as idle (seq_cst),
-//    then looks at all queues. Who pushes to its own ring saves the fence: it is
-//    awake and comes to that job itself, and should it miss a worker that falls
-//    asleep right then, the watch finds the job.
-//  - Help must be worth its price: a wake costs as much as a few hundred
-//    hand-offs, and two tasks that talk across cores lose for each item what
-//    twenty cost on one. So a job in a run-next slot is nobody else's business,
-//    and a ring is helped with when its last job would wait long: it owes
-//    `worth_stealing` to a worker that is awake anyway, and `worth_waking` times
-//    2^reluctance to one that sleeps. (The owner measures how long its jobs run.)
-//    Reluctance grows when a worker that was woken soon had nothing to do, and
-//    falls to 0 when it had.
-//  - A worker that spends much of its time on crossings (locks that another worker
-//    held last, see biased_lock.hpp) while others are awake *withdraws*: its jobs
-//    go to the global queue, it goes idle, and for a while, longer each time, rings
-//    are not helped with. So a crowd around one channel gathers on one core.
-//  - What wakes nobody is not forgotten: while some worker is busy and another
-//    idle, one idle worker keeps watch. It takes a run-next job whose owner has
-//    not dispatched between two looks, half of a ring none of whose jobs has left
-//    it between two, and a global queue likewise. So no job that is ready waits
-//    much longer than two periods beside an idle worker. Who was woken for that
-//    does it even when the others have fallen asleep meanwhile: they work by fits,
-//    and are not to wake it each time. The watch ends soon after the last worker
-//    went idle: an idle pool sleeps.
-//  - Where the pool keeps the time of a timer_queue, the workers fire it. A busy one
-//    looks every few dispatches. One that sleeps keeps the time: it sleeps until the
-//    next look is due, and says so in `cover_`, the latest time at which somebody
-//    looks. A worker that arms a timer for before that takes the role over when it
-//    sleeps itself; should it go on with another job instead, it first wakes an idle
-//    worker, unless one keeps watch, which looks every `watch_period` at what is
-//    overdue, and exactly while the busy worker is stuck in one job. So a timer is at
-//    most that late when its task could run, and no thread is woken for most.
 #pragma once
 
 #include <atomic>
@@ -209,47 +180,66 @@ private:
              ? 0
              : swap_next(self, 0);
   }
+  // -- what runs next: worker_pool.cpp
   job next_slowly(worker& self, std::uint32_t count);
   void displace_next(worker& self, job ready) noexcept;
+  job pop_ring(worker& self) noexcept;
+  job take_global(worker& self, bool oldest) noexcept;
+  void count_global() noexcept;
+  void spill(worker& self, job extra) noexcept;
+
+  // -- help: workers/help.cpp
+  job search(worker& self) noexcept;
+  void begin_search(worker& self) noexcept;
+  void stop_searching(worker& self) noexcept;
+  job steal(worker& self) noexcept;
+  job steal_from(worker& self, worker& victim) noexcept;
+  bool worth_helping(const worker& victim) const noexcept;
+  bool help_wanted() const noexcept;
+  /// `self`'s ring has grown, to this length.
+  void notify_of_ring(const worker& self, std::uint32_t length) noexcept {
+    // relaxed: it may miss who falls asleep right now, and the watch does not
+    if (idle_count_.load(std::memory_order_relaxed) != 0)
+      weigh_help(self, length);
+  }
+  void weigh_help(const worker& self, std::uint32_t length) noexcept;
+  void learn_from_wake(worker& self) noexcept;
+
+  // -- withdrawing: workers/withdraw.cpp
   void look_at_clock_now(worker& self) noexcept;
   void begin_anew(worker& self) noexcept;
   bool should_withdraw(worker& self) noexcept;
   job withdraw(worker& self);
-  job take_global(worker& self, bool oldest) noexcept;
-  void count_global() noexcept;
-  job steal(worker& self) noexcept;
-  job steal_from(worker& self, worker& victim) noexcept;
-  job search(worker& self) noexcept;
-  job pop_ring(worker& self) noexcept;
-  bool anything_queued() const noexcept;
-  bool anything_in_rings() const noexcept;
-  bool worth_helping(const worker& victim) const noexcept;
-  bool help_wanted() const noexcept;
-  bool anything_next_but(const worker& self) const noexcept;
-  void spill(worker& self, job extra) noexcept;
-  void begin_search(worker& self) noexcept;
-  void stop_searching(worker& self) noexcept;
-  void notify() noexcept;
-  void notify_of_ring(const worker& self, std::uint32_t length) noexcept;
+
+  // -- the watch: workers/watch.cpp
   void ensure_watch() noexcept {
     if (idle_count_.load(std::memory_order_relaxed) != 0
         && !watched_.load(std::memory_order_relaxed)) [[unlikely]]
       wake_idle(false);
   }
-  void learn_from_wake(worker& self) noexcept;
-  void wake_idle(bool as_searcher) noexcept;
-  void add_idle(worker& self) noexcept;
-  bool remove_idle(worker& self) noexcept;
-  job park(worker& self);
   bool claim_watch() noexcept;
-  job sleep(worker& self, bool watching);
-  static job rob(worker& victim) noexcept;
   job keep_watch(worker& self, bool& left);
+  void end_watch(worker& self, bool left) noexcept;
   bool sleep_on_watch(worker& self, bool alone) noexcept;
+  static job rob(worker& victim) noexcept;
+  bool anything_next_but(const worker& self) const noexcept;
+
+  // -- the time: workers/time.cpp
   void look_at_timers() noexcept;
   time_point keep_time(worker& self) noexcept;
   void leave_time(worker& self) noexcept;
   bool fire_timers(worker& self) noexcept;
+
+  // -- sleeping and waking: workers/sleep.cpp
+  void notify() noexcept;
+  void wake_idle(bool as_searcher) noexcept;
+  void add_idle(worker& self) noexcept;
+  bool remove_idle(worker& self) noexcept;
+  job park(worker& self);
+  job sleep(worker& self, bool watching);
+  bool sleep_for_signal(worker& self, bool asked, std::uint64_t quiet_since);
+  bool anything_queued() const noexcept;
+  bool anything_in_rings() const noexcept;
 
   std::vector<std::unique_ptr<worker>> workers_;
   std::atomic<std::size_t> enlisted_{0};
@@ -261,7 +251,7 @@ private:
   std::atomic<std::uint32_t> searchers_{0};
   /// True while an idle worker keeps watch.
   std::atomic<bool> watched_{false};
-  /// How unwilling rings are to wake somebody: see above.
+  /// How unwilling rings are to wake somebody.
   std::atomic<std::uint32_t> reluctance_{0};
   /// For so many looks of the watch rings are not helped with.
   std::atomic<std::uint32_t> reserve_{0};
