@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include <pthread.h>
 
@@ -107,6 +108,7 @@ public:
     if (data.self == nullptr) {
       data.self = &pool.enlist();
       this_unit = self;
+      this_context = &data.context;
       data.context.seat = &take_seat();
     }
     for (;;) {
@@ -288,7 +290,9 @@ caf::resumable::resume_result task_frame::resume(caf::execution_unit* unit,
   run_context context;
   context.recent = owner->milliseconds(std::chrono::steady_clock::now());
   context.seat = &this_seat();
+  auto* const before = std::exchange(this_context, &context);
   engine::run(*this, context);
+  this_context = before;
   here.owner = before_owner;
   here.unit = before_unit;
   return awaiting_message; // CAF gives the queue's reference back

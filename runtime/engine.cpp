@@ -15,8 +15,6 @@ namespace levada::detail {
 
 namespace {
 
-thread_local task_frame* running = nullptr;
-
 /// The promise of the coroutine at `address`. Every task promise has the same
 /// alignment, so where it lies does not depend on the result type.
 task_frame& frame_of(void* address) noexcept {
@@ -77,12 +75,15 @@ runtime_options completed(runtime_options options) {
 
 } // namespace
 
+constinit thread_local run_context* this_context = nullptr;
+
 task_frame* current_root() noexcept {
-  return running;
+  return this_context != nullptr ? this_context->root : nullptr;
 }
 
 engine* current_engine() noexcept {
-  return running != nullptr ? &running->home() : nullptr;
+  auto* const root = current_root();
+  return root != nullptr ? &root->home() : nullptr;
 }
 
 engine::engine(runtime_options asked)
@@ -164,21 +165,6 @@ void engine::start(task_frame& root, std::coroutine_handle<> code,
         none, static_cast<std::uint8_t>(errc::cancelled));
   }
   host_.ready_last(root);
-}
-
-void engine::run(task_frame& root, run_context& context) noexcept {
-  auto current = std::coroutine_handle<>::from_address(root.resume_point_);
-  root.resume_point_ = &context;
-  root.budget_ = task_frame::turn;
-  root.since_.store(0, std::memory_order_relaxed);
-  running = &root;
-  do {
-    context.next = nullptr;
-    current.resume();
-    // Of `root` nothing may be touched here: it may run elsewhere, or be gone.
-    current = context.next;
-  } while (current);
-  running = nullptr;
 }
 
 void engine::finish(task_frame& root) noexcept {
@@ -545,13 +531,12 @@ std::string function_name(std::source_location place) {
 
 // -- waking -------------------------------------------------------------------
 
-void wake(waiter& who) noexcept {
+namespace {
+
+[[gnu::noinline]] void wake_other(waiter& who) noexcept {
   switch (who.kind) {
-    case waiter::party::task: {
-      auto& root = static_cast<task_frame&>(who);
-      root.home().ready(root);
+    case waiter::party::task:
       break;
-    }
     case waiter::party::thread:
       static_cast<thread_waiter&>(who).signal();
       break;
@@ -560,6 +545,17 @@ void wake(waiter& who) noexcept {
       party.told(party);
       break;
     }
+  }
+}
+
+} // namespace
+
+void wake(waiter& who) noexcept {
+  if (who.kind == waiter::party::task) [[likely]] {
+    auto& root = static_cast<task_frame&>(who);
+    root.home().ready(root);
+  } else {
+    wake_other(who);
   }
 }
 

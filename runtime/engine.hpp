@@ -19,6 +19,7 @@
 #include <levada/runtime/blocking_pool.hpp>
 #include <levada/runtime/caf_port.hpp>
 #include <levada/runtime/directory.hpp>
+#include <levada/runtime/export.hpp>
 #include <levada/runtime/runtime_options.hpp>
 #include <levada/runtime/spin_lock.hpp>
 #include <levada/runtime/task_frame.hpp>
@@ -59,6 +60,10 @@ private:
   outsider_count count_;
 };
 
+/// Where the roots of this thread run, or null. From one call of engine::run() to
+/// the next a worker keeps it, so that starting a task takes no thread-local.
+LEVADA_HOT_THREAD_LOCAL extern constinit thread_local run_context* this_context;
+
 class engine {
 public:
   /// Owns an actor system with our scheduling policy.
@@ -86,8 +91,22 @@ public:
     return host_.ready_crowd(first);
   }
 
-  /// Runs `root` on this thread until it parks, yields or ends.
-  static void run(task_frame& root, run_context& context) noexcept;
+  /// Runs `root` on this thread, whose `this_context` is `context`, until it parks,
+  /// yields or ends.
+  static void run(task_frame& root, run_context& context) noexcept {
+    auto current = std::coroutine_handle<>::from_address(root.resume_point_);
+    root.resume_point_ = &context;
+    root.budget_ = task_frame::turn;
+    root.since_.store(0, std::memory_order_relaxed);
+    context.root = &root;
+    do {
+      context.next = nullptr;
+      current.resume();
+      // Of `root` nothing may be touched here: it may run elsewhere, or be gone.
+      current = context.next;
+    } while (current);
+    context.root = nullptr;
+  }
 
   /// Ends a root: called from its final suspend.
   void finish(task_frame& root) noexcept;

@@ -38,10 +38,13 @@ namespace levada::detail {
 
 class engine;
 class task_awaiter_base;
+class task_frame;
 struct task_extra;
 
 /// The run loop's side of running a task.
 struct run_context {
+  /// The root that runs, or null.
+  task_frame* root = nullptr;
   /// The coroutine to go on with when the current one has suspended.
   std::coroutine_handle<> next;
   /// A recent time, in milliseconds since the engine began.

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 
+#include <levada/runtime/export.hpp>
 #include <levada/runtime/job_queue.hpp>
 
 namespace levada::detail {
@@ -69,7 +70,7 @@ struct alignas(64) worker {
 };
 
 /// The worker this thread is, or null.
-extern constinit thread_local worker* current_worker;
+LEVADA_HOT_THREAD_LOCAL extern constinit thread_local worker* current_worker;
 
 inline worker* this_worker() noexcept {
   return current_worker;

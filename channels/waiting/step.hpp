@@ -39,7 +39,9 @@ public:
   }
 
   /// Under the lock: the next most frequent case. Whom to wake, or null.
-  waiter* settle_with_partner() noexcept {
+  [[gnu::always_inline]] waiter* settle_with_partner() noexcept {
+    if (channel->senders.empty())
+      return nullptr;
     auto* who
       = take_from_partner(*channel, item_.storage(), typed_mover<cell<T>>{});
     if (who != nullptr)
