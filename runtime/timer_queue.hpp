@@ -45,8 +45,8 @@ class worker_pool;
 
 class timer_queue {
 public:
-  static constexpr std::chrono::microseconds slack{140};
-  static constexpr std::chrono::microseconds spacing{140};
+  static constexpr std::chrono::microseconds slack{190};
+  static constexpr std::chrono::microseconds spacing{190};
   static constexpr std::size_t most_parts = 16;
 
   /// One of `parts` parts is good for each thread that arms.
