@@ -38,6 +38,10 @@ struct alignas(64) worker {
   std::chrono::steady_clock::time_point now = std::chrono::steady_clock::now();
   /// When the owner was woken as a searcher, or 0. Owner only.
   std::chrono::steady_clock::time_point woken{};
+  /// When the owner last took jobs from another's ring, or 0. Owner only.
+  std::chrono::steady_clock::time_point helped{};
+  /// Twice as often as that was in vain, less as often as not. Owner only.
+  std::uint32_t vain = 0;
   /// Jobs the owner took from queues since it looked at the clock. Owner only.
   std::uint32_t taken = 0;
   /// When the owner last compared its crossings with the time. Owner only.

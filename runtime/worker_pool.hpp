@@ -70,6 +70,11 @@ public:
   /// A worker that was awake for less than this was woken in vain.
   static constexpr std::chrono::microseconds awake_in_vain{100};
   static constexpr std::uint32_t most_reluctance = 6;
+  /// Who took another's jobs and has no more to do after less than this helped in
+  /// vain.
+  static constexpr std::chrono::microseconds helped_in_vain{2};
+  /// Half as often in a row, and nobody helps for a while.
+  static constexpr std::uint32_t most_vain = 16;
   /// About what a crossing costs.
   static constexpr std::chrono::nanoseconds crossing_cost{100};
   /// A worker withdraws when crossings have cost it so much more than one part in
@@ -203,6 +208,7 @@ private:
       weigh_help(self, length);
   }
   void weigh_help(const worker& self, std::uint32_t length) noexcept;
+  void learn_from_help(worker& self) noexcept;
   void learn_from_wake(worker& self) noexcept;
 
   // -- withdrawing: workers/withdraw.cpp
@@ -210,6 +216,7 @@ private:
   void begin_anew(worker& self) noexcept;
   bool should_withdraw(worker& self) noexcept;
   job withdraw(worker& self);
+  void begin_reserve() noexcept;
 
   // -- the watch: workers/watch.cpp
   void ensure_watch() noexcept {

@@ -9,7 +9,12 @@
 //    `worth_stealing` to a worker that is awake anyway, and `worth_waking` times
 //    2^reluctance to one that sleeps. (The owner measures how long its jobs run.)
 //    Reluctance grows when a worker that was woken soon had nothing to do, and falls
-//    to 0 when it had. While there is a reserve (see withdraw.cpp) none is.
+//    to 0 when it had.
+//  - What was taken must be worth having come for: a worker that soon has nothing to do
+//    again, because what it took only waited for the worker it took it from, helped in
+//    vain. When that is the rule, and when a worker has withdrawn, there is a *reserve*:
+//    rings are not helped with, for longer each time. It ends: the watch counts it down,
+//    and the last to fall asleep clears it.
 //  - A thief takes half the ring at once, by one compare-and-swap of `head`: what it
 //    copied into its own ring counts from then on, and not before.
 //  - While one worker searches nobody is woken: whoever searches counts itself
@@ -103,6 +108,7 @@ void worker_pool::stop_searching(worker& self) noexcept {
 }
 
 job worker_pool::search(worker& self) noexcept {
+  learn_from_help(self);
   begin_search(self);
   // Who has just run something waits a little for more from those who are busy:
   // less than it would take to fall asleep and be woken. It does not look often:
@@ -115,8 +121,8 @@ job worker_pool::search(worker& self) noexcept {
   const int pauses = patient ? 64 : 1;
   for (int round = 0; round < (patient ? 8 : 4) && found == 0; ++round) {
     found = take_global(self, false);
-    if (found == 0)
-      found = steal(self);
+    if (found == 0 && (found = steal(self)) != 0)
+      self.helped = std::chrono::steady_clock::now();
     for (int i = 0; i < pauses && found == 0; ++i)
       pause_cpu();
   }
@@ -148,6 +154,28 @@ void worker_pool::weigh_help(const worker& self,
     ensure_watch();
   else
     notify();
+}
+
+void worker_pool::learn_from_help(worker& self) noexcept {
+  const auto since = std::exchange(self.helped, {});
+  if (since == std::chrono::steady_clock::time_point{})
+    return;
+  if (std::chrono::steady_clock::now() - since >= helped_in_vain) {
+    if (self.vain != 0)
+      --self.vain;
+  } else if ((self.vain += 2) >= most_vain) {
+    self.vain = 0;
+    begin_reserve();
+  }
+}
+
+/// For a while, longer each time, rings are not helped with.
+void worker_pool::begin_reserve() noexcept {
+  // relaxed: a rule of thumb; should two do this at once, it counts as one
+  const auto length = next_reserve_.load(std::memory_order_relaxed);
+  reserve_.store(length, std::memory_order_relaxed);
+  next_reserve_.store(std::min(2 * length, longest_reserve),
+                      std::memory_order_relaxed);
 }
 
 void worker_pool::learn_from_wake(worker& self) noexcept {

@@ -5,8 +5,7 @@
 // what its crossings (locks that another worker held last, see biased_lock.hpp, and
 // rounds of waiting for locks) have cost it: the debt is that, less a part of its time
 // that is tolerable. With too much debt, while others are awake, it *withdraws*: its
-// jobs go to the global queue, it goes idle, and for a while, longer each time, rings
-// are not helped with. So a crowd around one channel gathers on one core.
+// jobs go to the global queue, it goes idle, and a reserve begins (see help.cpp). So a crowd around one channel gathers on one core.
 //
 // Invariants
 //  - No job is lost: it is in the global queue before its worker is idle, and a worker
@@ -18,7 +17,6 @@
 //    wants it and ends that (biased_lock.hpp), which needs nothing of a sleeper.
 //  - It claims the watch before it is seen as idle: else a push that sees an idle
 //    worker and no watch wakes this one, which would take those jobs again.
-//  - `reserve_` ends: the watch counts it down, and the last to fall asleep clears it.
 #include <levada/runtime/worker_pool.hpp>
 
 #include <algorithm>
@@ -96,10 +94,7 @@ job worker_pool::withdraw(worker& self) {
     }
     add_idle(self);
   }
-  const auto length = next_reserve_.load(std::memory_order_relaxed);
-  reserve_.store(length, std::memory_order_relaxed);
-  next_reserve_.store(std::min(2 * length, longest_reserve),
-                      std::memory_order_relaxed);
+  begin_reserve();
   self.woken = {};
   return sleep(self, watching);
 }

@@ -267,6 +267,48 @@ TEST_CASE("a worker takes its share of the global queue and leaves the rest") {
   CHECK(second_ran.front() < 100);
 }
 
+namespace {
+
+/// Who takes each of `count` jobs that a worker puts into its ring, one by one: the
+/// other that searches, or, false, only the watch. Each time the other has had
+/// something to do for so long.
+std::vector<bool> taken_by_help(std::size_t count,
+                                std::chrono::nanoseconds busy) {
+  std::vector<bool> helped;
+  on_own_thread([&] {
+    worker_pool pool{2};
+    auto& owner = pool.enlist();
+    auto& thief = pool.enlist();
+    for (job each = 1; each <= count; ++each) {
+      owner.job_ns = 1'000'000; // well worth helping
+      pool.push_back(owner, each);
+      if (pool.next(thief) != each)
+        return;
+      helped.push_back(thief.helped != decltype(thief.helped){});
+      if (helped.back())
+        thief.helped = std::chrono::steady_clock::now() - busy;
+    }
+  });
+  return helped;
+}
+
+constexpr auto times_in_vain = worker_pool::most_vain / 2;
+
+} // namespace
+
+TEST_CASE("a ring is let be for a while when helping was in vain each time") {
+  // (begun in an hour: however slow this is, nothing was done since)
+  const auto helped = taken_by_help(times_in_vain + 2, -std::chrono::hours{1});
+  std::vector<bool> expected(times_in_vain + 2, true);
+  expected[times_in_vain] = false; // the watch took it, and the while was over
+  CHECK(helped == expected);
+}
+
+TEST_CASE("a ring is helped with as long as that gives much to do") {
+  const auto helped = taken_by_help(4 * times_in_vain, std::chrono::hours{1});
+  CHECK(helped == std::vector<bool>(4 * times_in_vain, true));
+}
+
 TEST_CASE("a job woken by a worker that does not dispatch is taken over") {
   job taken = 0;
   on_own_thread([&] {
