@@ -116,6 +116,7 @@ job worker_pool::keep_watch(worker& self, bool& left) {
   bool queued = false;
   std::uint32_t calm = 0;
   auto dispatched = ~std::uint64_t{0};
+  const auto at_first = dispatches();
   while (calm < watch_linger
          && self.signal.load(std::memory_order_acquire) == 0) {
     // Who is busy and dispatches looks at the timers; who is stuck does not.
@@ -124,9 +125,12 @@ job worker_pool::keep_watch(worker& self, bool& left) {
       left = true;
       return 0;
     }
-    calm = idle_count_.load(std::memory_order_relaxed) == workers_.size()
-             ? calm + 1
-             : 0;
+    // (Where nothing has run, as when the pool begins, nothing comes back soon; and
+    // each look would take a core from somebody.)
+    if (idle_count_.load(std::memory_order_relaxed) != workers_.size())
+      calm = 0;
+    else
+      calm = dispatched == at_first ? watch_linger : calm + 1;
     if (const auto rest = reserve_.load(std::memory_order_relaxed))
       reserve_.store(rest - 1, std::memory_order_relaxed);
     const bool waits
