@@ -17,6 +17,17 @@ constexpr std::uint32_t signalled = 2;
 
 } // namespace
 
+bool yielding_spell::yield(const waiting_habits& habits) noexcept {
+  if (yields_ == 0)
+    end_ = std::chrono::steady_clock::now() + habits.yielding();
+  else if (yields_ >= habits.yields()
+           && std::chrono::steady_clock::now() >= end_)
+    return false;
+  ++yields_;
+  sched_yield();
+  return true;
+}
+
 thread_waiter& thread_waiter::mine() noexcept {
   thread_local thread_waiter instance;
   return instance;
@@ -28,43 +39,52 @@ bool thread_waiter::look() noexcept {
     = [this] { return word_.load(std::memory_order_acquire) == signalled; };
   const auto looks = habits.looks();
   for (std::uint32_t i = 0; i < looks; ++i) {
+    pass(wait_point::looking);
     if (is_signalled()) {
       habits.looking_paid(i);
       return true;
     }
     pause_cpu();
   }
-  const auto yields = habits.yields();
-  for (std::uint32_t i = 0; i < yields; ++i) {
-    sched_yield();
+  yielding_spell spell;
+  while (spell.yield(habits)) {
+    pass(wait_point::yielding);
     if (is_signalled()) {
-      habits.looking_was_vain(false);
+      habits.yielding_paid();
       return true;
     }
   }
-  habits.looking_was_vain(true);
+  habits.slept();
   return false;
 }
 
-void thread_waiter::wait() noexcept {
-  if (look())
-    return;
+/// False: somebody has signalled.
+bool thread_waiter::announce_sleep() noexcept {
+  pass(wait_point::drowsy);
   std::uint32_t none = 0;
-  if (!word_.compare_exchange_strong(none, sleeping, std::memory_order_acquire))
+  // acquire: pairs with the exchange in signal(), which may have come first. What
+  // we say is for signal() alone, which needs nothing else of us.
+  return word_.compare_exchange_strong(none, sleeping,
+                                       std::memory_order_acquire);
+}
+
+void thread_waiter::wait() noexcept {
+  if (look() || !announce_sleep())
     return;
-  while (word_.load(std::memory_order_acquire) == sleeping)
+  while (word_.load(std::memory_order_acquire) == sleeping) {
+    pass(wait_point::asleep);
     futex_wait(word_, sleeping);
+  }
 }
 
 bool thread_waiter::wait_until(time_point deadline) noexcept {
-  if (look())
-    return true;
-  std::uint32_t none = 0;
-  if (!word_.compare_exchange_strong(none, sleeping, std::memory_order_acquire))
+  if (look() || !announce_sleep())
     return true;
   while (word_.load(std::memory_order_acquire) == sleeping) {
+    pass(wait_point::asleep);
     if (futex_wait_until(word_, sleeping, deadline))
       continue;
+    pass(wait_point::woken);
     std::uint32_t asleep = sleeping;
     return !word_.compare_exchange_strong(asleep, 0, std::memory_order_acquire);
   }
@@ -78,11 +98,11 @@ void thread_waiter::signal() noexcept {
 }
 
 bool thread_patience::rest() noexcept {
-  if (habits_ == nullptr) {
-    habits_ = &thread_waiter::mine().habits;
-    looks_ = habits_->looks();
-    yields_ = habits_->yields();
+  if (self_ == nullptr) {
+    self_ = &thread_waiter::mine();
+    looks_ = self_->habits.looks();
   }
+  self_->pass(wait_point::resting);
   if (looked_ < looks_) {
     for (std::uint32_t i = 0; i < next_; ++i)
       pause_cpu();
@@ -90,20 +110,18 @@ bool thread_patience::rest() noexcept {
     next_ = std::min(2 * next_, longest_rest);
     return true;
   }
-  if (yielded_ < yields_) {
-    ++yielded_;
-    sched_yield();
+  if (spell_.yield(self_->habits))
     return true;
-  }
-  habits_->looking_was_vain(true);
+  self_->habits.slept();
+  self_->pass(wait_point::tired);
   return false;
 }
 
 void thread_patience::note_success() noexcept {
-  if (yielded_ == 0)
-    habits_->looking_paid(looked_);
+  if (spell_.begun())
+    self_->habits.yielding_paid();
   else
-    habits_->looking_was_vain(false);
+    self_->habits.looking_paid(looked_);
 }
 
 namespace {

@@ -3,14 +3,28 @@
 //
 // Sleeping and being woken costs both sides as much as a thousand items. A partner
 // that has a core of its own answers sooner, so a thread first looks for as long as
-// that costs; one on the same core answers when it is let run, so then the thread
-// yields. How often that paid is remembered (waiting_habits): a thread whose
-// partner is slow, or never on another core, soon looks only briefly. The looking
-// has an end: a thread that waits for long sleeps.
+// that usually takes; one on the same core answers when it is let run, so then the
+// thread yields, for as long as sleeping would take: else, when one of two has slept
+// once, the other falls asleep while the first wakes up, and so on by turns. How
+// often that paid is remembered (waiting_habits): a thread whose partner is slow soon
+// looks only briefly. The looking has an end: a thread that waits for long sleeps.
+//
+// Invariants
+//  - The word goes 0 → signalled, or 0 → sleeping → signalled; and sleeping → 0 when
+//    a deadline has passed. The thread alone writes 0 and sleeping, by an exchange
+//    that compares: a signal is never overwritten.
+//  - Who signals wakes if the word was sleeping. The kernel compares the word with
+//    sleeping before it lets the thread sleep: a signal is missed by neither, at
+//    whichever of the points in `wait_point` it comes.
+//  - wait_until() is false only when the word went from sleeping to 0: no signal had
+//    come. One that comes later finds 0, and the next wait() ends at once.
+//  - Looking and yielding read the word only: whatever a thread has learnt decides
+//    how long a wait takes, never how it ends.
 #pragma once
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 
 #include <levada/runtime/clock.hpp>
@@ -19,39 +33,96 @@
 
 namespace levada::detail {
 
+/// Where a wait may be when somebody else comes in between.
+enum class wait_point : std::uint8_t {
+  resting,   ///< between two tries, not enlisted
+  tired,     ///< its patience is at an end, it tries once more, and enlists
+  enlisted,  ///< it stands in a queue, its limits are not armed
+  limited,   ///< its limits are armed
+  looking,   ///< it looks at the word
+  yielding,  ///< it has looked, and lets others run
+  drowsy,    ///< it has seen nothing, and will say that it sleeps
+  asleep,    ///< it has said so, and is to sleep (perhaps again)
+  woken,     ///< its deadline has passed, it will say that it does not sleep
+  timed_out, ///< it has said so, and will withdraw
+};
+
+/// Told of the points that a thread's waits pass, on that thread: for tests, which
+/// let something happen there.
+class wait_onlooker {
+public:
+  virtual void at(wait_point where) noexcept = 0;
+
+protected:
+  ~wait_onlooker() = default;
+};
+
 /// What a thread has learnt about its waits.
 class waiting_habits {
 public:
   /// In looks, each a pause of the processor: about as long as a futex takes.
   static constexpr std::uint32_t most_looks = 1024;
   static constexpr std::uint32_t fewest_looks = 16;
+  /// How long a thread yields after that: as long as it takes to sleep and be
+  /// woken.
+  static constexpr std::chrono::nanoseconds longest_yielding{50'000};
+  /// So often at least, where others have run in between.
   static constexpr std::uint32_t most_yields = 8;
-  /// So often a thread looks its longest whatever it has learnt, since all may be
-  /// different now.
+  /// So often a thread is as patient as it can be whatever it has learnt, since
+  /// all may be different now.
   static constexpr std::uint32_t one_trial_in = 32;
 
   /// How often to look this time.
   std::uint32_t looks() noexcept {
-    return ++waits_ % one_trial_in == 0 ? most_looks : looks_;
+    ++waits_;
+    return trial() ? most_looks : looks_;
   }
-  /// How often to yield when the looks have seen nothing.
+  /// How long to yield when the looks have seen nothing.
+  std::chrono::nanoseconds yielding() const noexcept {
+    return trial() ? longest_yielding : yielding_;
+  }
+  /// How often, however long that takes.
   std::uint32_t yields() const noexcept {
-    return slept_ ? 1 : most_yields;
+    return yielding_ == longest_yielding || trial() ? most_yields : 1;
   }
 
   void looking_paid(std::uint32_t looks) noexcept {
     looks_ = std::max(looks_, std::min(most_looks, 2 * looks + fewest_looks));
-    slept_ = false;
+    yielding_ = longest_yielding;
   }
-  void looking_was_vain(bool slept) noexcept {
+  void yielding_paid() noexcept {
     looks_ = std::max(fewest_looks, looks_ / 2);
-    slept_ = slept;
+    yielding_ = longest_yielding;
+  }
+  void slept() noexcept {
+    looks_ = std::max(fewest_looks, looks_ / 2);
+    yielding_ /= 2;
   }
 
 private:
+  bool trial() const noexcept {
+    return waits_ % one_trial_in == 0;
+  }
+
   std::uint32_t looks_ = most_looks;
   std::uint32_t waits_ = 0;
-  bool slept_ = false;
+  std::chrono::nanoseconds yielding_ = longest_yielding;
+};
+
+/// A thread that lets others run until it has seen what it waits for.
+class LEVADA_API yielding_spell {
+public:
+  /// Yields once; false at once when it has been long enough.
+  bool yield(const waiting_habits& habits) noexcept;
+
+  bool begun() const noexcept {
+    return yields_ != 0;
+  }
+
+private:
+  std::uint32_t yields_ = 0;
+  /// Of the steady clock, set at the first yield.
+  time_point end_{};
 };
 
 class LEVADA_API thread_waiter final : public waiter {
@@ -74,8 +145,15 @@ public:
   /// Ends the sleep. What the caller wrote before is visible to the thread.
   void signal() noexcept;
 
+  /// A wait of this thread passes a point.
+  void pass(wait_point where) noexcept {
+    if (onlooker != nullptr) [[unlikely]]
+      onlooker->at(where);
+  }
+
   /// For waits that do not begin here.
   waiting_habits habits;
+  wait_onlooker* onlooker = nullptr;
 
 private:
   thread_waiter() noexcept : waiter(party::thread) {
@@ -83,7 +161,9 @@ private:
 
   bool look() noexcept;
 
-  /// 0: nobody signalled; 1: the thread sleeps; 2: signalled.
+  bool announce_sleep() noexcept;
+
+  /// 0: nobody signalled; 1: the thread sleeps, or is about to; 2: signalled.
   std::atomic<std::uint32_t> word_{0};
 };
 
@@ -106,7 +186,7 @@ public:
 
   /// The last try found something. (When none does, rest() has seen to it.)
   void paid() noexcept {
-    if (habits_ != nullptr)
+    if (self_ != nullptr)
       note_success();
   }
 
@@ -114,12 +194,11 @@ private:
   void note_success() noexcept;
 
   /// The thread's; null before the first rest.
-  waiting_habits* habits_ = nullptr;
+  thread_waiter* self_ = nullptr;
   std::uint32_t next_;
   std::uint32_t looks_ = 0;
   std::uint32_t looked_ = 0;
-  std::uint32_t yields_ = 0;
-  std::uint32_t yielded_ = 0;
+  yielding_spell spell_;
 };
 
 /// Throws channel_error(wrong_thread) when this thread runs a task, or is a worker
