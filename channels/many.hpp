@@ -7,6 +7,7 @@
 
 #include <levada/actors/channel_failure.hpp>
 #include <levada/channels/handle.hpp>
+#include <levada/channels/waiting/rows.hpp>
 #include <levada/channels/waiting/thread_wait.hpp>
 #include <levada/runtime/task.hpp>
 
@@ -74,70 +75,6 @@ std::vector<T> to_vector(Range&& items) {
   }
 }
 
-/// Items taken out of a channel, on their way to a container.
-template <class T>
-class taken_items {
-public:
-  explicit taken_items(std::size_t most) : memory_(most * cell<T>::size) {
-  }
-  taken_items(const taken_items&) = delete;
-  taken_items& operator=(const taken_items&) = delete;
-  ~taken_items() {
-    for (; first_ < count_; ++first_)
-      cell<T>::destroy(at(first_));
-  }
-
-  void* next_slot() noexcept {
-    return at(count_);
-  }
-  void added() noexcept {
-    ++count_;
-  }
-
-  template <class Out>
-  std::size_t move_to(Out& out) {
-    const auto result = count_;
-    while (first_ < count_)
-      cell<T>::take(at(first_++),
-                    [&out](T&& item) { out.push_back(std::move(item)); });
-    return result;
-  }
-
-private:
-  void* at(std::size_t index) noexcept {
-    return memory_.data() + index * cell<T>::size;
-  }
-
-  std::vector<std::byte> memory_;
-  std::size_t first_ = 0;
-  std::size_t count_ = 0;
-};
-
-/// Appends at most `most` items that are there now.
-template <class T, class Out>
-std::size_t drain_some(channel_core& channel, Out& out, std::size_t most) {
-  std::size_t there = 0;
-  {
-    spin_guard guard{channel.lock};
-    there = channel.count + channel.senders.count();
-  }
-  taken_items<T> items{std::min(there, most)};
-  bool ended = false;
-  {
-    wake_list wakes;
-    spin_guard guard{channel.lock};
-    for (auto left = std::min(there, most); left > 0; --left) {
-      if (!take(channel, items.next_slot(), typed_mover<cell<T>>{}, wakes))
-        break;
-      items.added();
-    }
-    ended = !channel.is_open();
-  }
-  if (ended)
-    channel.end_if_drained();
-  return items.move_to(out);
-}
-
 template <class T, class Out>
 task<receive_many_result> receive_many_task(receiver<T> in, Out* out,
                                             std::size_t most) {
@@ -148,7 +85,7 @@ task<receive_many_result> receive_many_task(receiver<T> in, Out* out,
     co_return receive_many_result{static_cast<errc>(first.error().value())};
   out->push_back(*std::move(first));
   const auto more
-    = drain_some<T>(*handle_access::receiving(in), *out, most - 1);
+    = receive_some<T>(*handle_access::receiving(in), *out, most - 1);
   co_return receive_many_result{more + 1};
 }
 
@@ -157,14 +94,15 @@ receive_many_result blocking_receive_many(const receiver<T>& in, Out& out,
                                           std::size_t most,
                                           const std::stop_token& stop) {
   forbid_blocking_in_task("blocking_receive_many");
-  if (most == 0)
-    return receive_many_result{std::size_t{0}};
+  auto& channel = *handle_access::receiving(in);
+  const auto there = receive_some<T>(channel, out, most);
+  if (there != 0 || most == 0)
+    return receive_many_result{there};
   auto first = in.blocking_receive(stop);
   if (!first)
     return receive_many_result{static_cast<errc>(first.error().value())};
   out.push_back(*std::move(first));
-  return receive_many_result{
-    1 + drain_some<T>(*handle_access::receiving(in), out, most - 1)};
+  return receive_many_result{1 + receive_some<T>(channel, out, most - 1)};
 }
 
 /// Buffers or hands over as many of `items` from `first` on as go at once.
@@ -173,6 +111,11 @@ std::size_t offer_some(channel_core& channel, std::vector<T>& items,
                        std::size_t first) {
   auto next = first;
   while (next < items.size()) {
+    if constexpr (goes_by_row<T>) {
+      next = send_quickly(channel, items, next);
+      if (next == items.size())
+        break;
+    }
     send_step<T, try_send_result<T>> step{std::in_place, &channel,
                                           std::move(items[next])};
     auto went = try_now(step, errc::full);
@@ -209,8 +152,14 @@ task<send_many_result<T>> send_many_task(sender<T> out, std::vector<T> items) {
 template <class T>
 send_many_result<T> blocking_send_many(channel_core& channel,
                                        std::vector<T> items) {
+  forbid_blocking_in_task("blocking_send_many");
   std::size_t next = 0;
   while (next < items.size()) {
+    if constexpr (goes_by_row<T>) {
+      next = send_quickly(channel, items, next);
+      if (next == items.size())
+        break;
+    }
     send_step<T, send_result<T>> step{std::in_place, &channel,
                                       std::move(items[next])};
     auto went = wait_on_thread(step, "blocking_send_many");

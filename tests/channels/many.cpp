@@ -173,3 +173,65 @@ TEST_CASE("a thread sends many, in order, past the capacity (B-05)") {
   CHECK(late.closed());
   CHECK(late.rest() == numbers(0, 2));
 }
+
+TEST_CASE(
+  "what goes at once and what waits keep their order, items that own "
+  "memory too (B-05)") {
+  const auto capacity = GENERATE(0, 1, 5, 64, 1000);
+  const auto most = GENERATE(1, 3, 1000);
+  runtime rt{{.workers = 1}};
+  auto [tx, rx] = make_channel<std::string>(rt, {.capacity = capacity});
+  std::vector<std::string> items;
+  for (int i = 0; i < 700; ++i)
+    items.push_back("an item too long to lie in the string: "
+                    + std::to_string(i));
+  std::jthread sending{[out = std::move(tx), items] {
+    if (!out.blocking_send_many(items))
+      return;
+    (void)static_cast<bool>(out.blocking_send_many(items));
+  }};
+  std::vector<std::string> got;
+  for (;;) {
+    const auto had = got.size();
+    const auto went
+      = rx.blocking_receive_many(got, static_cast<std::size_t>(most));
+    if (!went)
+      break;
+    REQUIRE(got.size() == had + went.count());
+    REQUIRE(went.count() <= static_cast<std::size_t>(most));
+  }
+  auto twice = items;
+  twice.insert(twice.end(), items.begin(), items.end());
+  CHECK(got == twice);
+  CHECK(conserved(rx.stats()));
+}
+
+TEST_CASE(
+  "many items at once wake as many receivers, each gets the next (B-05)") {
+  runtime rt{{.workers = 1}};
+  auto [tx, rx] = make_channel<int>(rt, {.capacity = 2});
+  std::vector<levada::join_handle<int>> receiving;
+  for (std::uint32_t i = 0; i < 3; ++i) {
+    receiving.push_back(rt.spawn(
+      [](receiver<int> in) -> task<int> {
+        auto got = co_await in.receive();
+        co_return got.value();
+      },
+      rx));
+    until_receivers_wait(rx, i + 1);
+  }
+  CHECK(tx.blocking_send_many(numbers(0, 5)).sent() == 5);
+  for (int i = 0; i < 3; ++i)
+    CHECK(receiving[static_cast<std::size_t>(i)].blocking_join() == i);
+  CHECK(rx.drain() == numbers(3, 5));
+}
+
+TEST_CASE("a thread sends many of what a vector does not hold as such (B-05)") {
+  runtime rt{{.workers = 1}};
+  auto [tx, rx] = make_channel<bool>(rt, {.capacity = 4});
+  const std::vector<bool> items{true, false, true};
+  CHECK(tx.blocking_send_many(items).sent() == 3);
+  std::vector<bool> got;
+  CHECK(rx.blocking_receive_many(got, 8).count() == 3);
+  CHECK(got == items);
+}
