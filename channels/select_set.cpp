@@ -120,7 +120,8 @@ std::size_t set_core::size() const noexcept {
 }
 
 bool set_core::told(set_member& member, wake_list& wakes) noexcept {
-  inner_seat_guard guard{lock_, this_seat()}; // inside the channel's
+  // inside the channel's; that may be inside a broadcast's
+  innermost_guard guard{lock_};
   if (who_ == nullptr || member.removed) {
     if (!member.removed) {
       push_ready(member);

@@ -82,10 +82,10 @@ public:
   }
 
   /// The same inside another lock, one level deep.
-  void lock_inside(bias_seat& seat) noexcept {
+  [[gnu::always_inline]] void lock_inside(bias_seat& seat) noexcept {
     enter(seat, seat.inner);
   }
-  void unlock_inside(bias_seat& seat) noexcept {
+  [[gnu::always_inline]] void unlock_inside(bias_seat& seat) noexcept {
     leave(seat.inner);
   }
 
@@ -172,6 +172,35 @@ public:
 private:
   biased_lock& lock_;
   bias_seat& seat_;
+};
+
+/// Locks for one scope inside one other lock or two. A seat names two locks at most,
+/// so the third is taken without it: the entry of the second must stay.
+class innermost_guard {
+public:
+  explicit innermost_guard(biased_lock& lock) noexcept
+      : lock_(lock),
+        seat_(this_seat()),
+        // relaxed: only this thread writes it
+        third_(seat_.inner.load(std::memory_order_relaxed) != nullptr) {
+    if (third_) [[unlikely]]
+      lock_.lock();
+    else
+      lock_.lock_inside(seat_);
+  }
+  ~innermost_guard() {
+    if (third_) [[unlikely]]
+      lock_.unlock();
+    else
+      lock_.unlock_inside(seat_);
+  }
+  innermost_guard(const innermost_guard&) = delete;
+  innermost_guard& operator=(const innermost_guard&) = delete;
+
+private:
+  biased_lock& lock_;
+  bias_seat& seat_;
+  const bool third_;
 };
 
 /// Unlocks at the end of the scope what a thread with a seat has locked.
