@@ -180,10 +180,13 @@ bool broadcast_hub::enlist(subscription& added, wake_list& wakes) {
 
 void broadcast_hub::unlist(subscription& gone) noexcept {
   const auto place = gone.place_;
+  roomy_ = 0;
   waited_for_ -= members_[place].waited_for ? 1 : 0;
   members_[place] = members_.back();
   members_[place].about->place_ = place;
   members_.pop_back();
+  if (members_.empty())
+    assured_ = 0;
   gone.place_ = subscription::unlisted;
   core.uncount_receiver();
 }
@@ -238,6 +241,8 @@ void broadcast_hub::close_receivers() noexcept {
       core.uncount_receiver();
     }
     waited_for_ = 0;
+    assured_ = 0;
+    roomy_ = 0;
     how.reason = core.closed;
     how.cause = core.rare()->cause;
   }
@@ -252,11 +257,13 @@ void broadcast_hub::close_receivers() noexcept {
 // -- waiting for room ---------------------------------------------------------
 
 bool broadcast_hub::all_have_room() noexcept {
-  for (const auto& each : members_) {
+  auto& seat = this_seat();
+  for (; roomy_ < members_.size(); ++roomy_) {
+    const auto& each = members_[roomy_];
     if (!each.waited_for)
       continue;
     auto& channel = *each.core;
-    spin_guard guard{channel.lock};
+    inner_seat_guard guard{channel.lock, seat};
     if (!channel.is_open())
       continue; // it is on its way out
     if (channel.has_room()
@@ -273,9 +280,9 @@ bool broadcast_hub::all_have_room() noexcept {
 /// A receiver that was full is so no more, or has gone.
 void broadcast_hub::room_at(subscription& where) noexcept {
   wake_list wakes;
-  spin_guard guard{core.lock};
+  seat_guard guard{core.lock};
   {
-    spin_guard channel_guard{where.core_.lock};
+    inner_seat_guard channel_guard{where.core_.lock, this_seat()};
     where.room_.result = outcome::pending;
     if (!where.core_.is_open())
       return; // left() is next, and knows what that means for who waits
@@ -306,6 +313,7 @@ void broadcast_hub::set_policy(subscription& which, overflow policy) noexcept {
     entry.waited_for = policy == overflow::wait;
     waited_for_ += entry.waited_for ? 1 : 0;
     assured_ = 0;
+    roomy_ = 0;
   }
   pump(wakes);
 }

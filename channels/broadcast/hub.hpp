@@ -128,8 +128,12 @@ protected:
   virtual dead_letter_sink* make_sink() = 0;
 
   /// So many items fit into the buffer of every receiver that is waited for:
-  /// nobody else puts items in, so there can only be more room.
+  /// nobody else puts items in, so there can only be more room. 0 when there are
+  /// no receivers, or the latest item is still to be seen by one.
   std::uint32_t assured_ = 0;
+  /// So many, the first of the list, had room when they were looked at, or need
+  /// none; since the last item nobody has put anything in, so they have it still.
+  std::uint32_t roomy_ = 0;
   /// Whether new receivers first get the latest item.
   bool resends_latest_ = false;
 

@@ -14,6 +14,7 @@
 
 #include <atomic>
 #include <functional>
+#include <memory>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -48,9 +49,11 @@ public:
   }
   static void drop_references(std::uint32_t) noexcept {
   }
-  /// Makes, in raw storage, one of the items that were counted in advance.
+  /// Makes, in raw storage, one of the items that were counted in advance, with
+  /// nothing lost before it. (Member by member: what was just written in words
+  /// and is read as a whole makes the processor wait.)
   void copy_counted(void* storage) const noexcept {
-    ::new (storage) broadcast_item(*this);
+    ::new (storage) broadcast_item(std::in_place, value_);
   }
 
   std::uint64_t lagged = 0;
@@ -167,14 +170,14 @@ public:
   void prepare(const broadcast_hook<T>& hook, std::size_t most) {
     if (!hook)
       return;
-    hook_ = &hook;
-    letters_.reserve(most);
+    letters_ = std::make_unique<letter_box>(hook);
+    letters_->letters.reserve(most);
   }
 
   /// An item that somebody did not receive. Under a lock.
   void add(broadcast_item<T>&& item, dead_letter_reason why) noexcept {
-    if (hook_ != nullptr)
-      letters_.push_back({std::move(item), why});
+    if (letters_)
+      letters_->letters.push_back({std::move(item), why});
     else
       retire(std::move(item));
   }
@@ -183,19 +186,19 @@ public:
   void retire(broadcast_item<T>&& item) noexcept {
     if constexpr (!broadcasts_inline<T>) {
       if (auto* dead = item.let_go()) {
-        dead->next = dead_;
-        dead_ = dead;
+        dead->next = dead_.first;
+        dead_.first = dead;
       }
     }
   }
 
   /// Outside every lock.
   void dispose() noexcept {
-    for (auto& each : letters_)
-      mourn(*hook_, each.item, each.why);
-    letters_.clear();
-    while (dead_ != nullptr)
-      delete std::exchange(dead_, dead_->next);
+    if (letters_) [[unlikely]]
+      send_letters();
+    if constexpr (!broadcasts_inline<T>)
+      while (dead_.first != nullptr)
+        delete std::exchange(dead_.first, dead_.first->next);
   }
 
 private:
@@ -204,9 +207,28 @@ private:
     dead_letter_reason why;
   };
 
-  const broadcast_hook<T>* hook_ = nullptr;
-  std::vector<letter> letters_;
-  shared_broadcast<T>* dead_ = nullptr;
+  struct letter_box {
+    explicit letter_box(const broadcast_hook<T>& hook) noexcept : hook(hook) {
+    }
+    const broadcast_hook<T>& hook;
+    std::vector<letter> letters;
+  };
+
+  [[gnu::noinline]] void send_letters() noexcept {
+    for (auto& each : letters_->letters)
+      mourn(letters_->hook, each.item, each.why);
+    letters_.reset();
+  }
+
+  /// Null where nobody is told.
+  std::unique_ptr<letter_box> letters_;
+  /// Objects nobody refers to any more.
+  struct dead_list {
+    shared_broadcast<T>* first = nullptr;
+  };
+  struct no_list {};
+  [[no_unique_address]] std::conditional_t<broadcasts_inline<T>, no_list,
+                                           dead_list> dead_;
 };
 
 /// Adds to a result what was lost before it.

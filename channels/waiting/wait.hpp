@@ -87,7 +87,7 @@ protected:
     channel.lock.lock(seat);
     if (Limited && step_.result != outcome::pending) [[unlikely]]
       return go_on_locked(leaf, root, park);
-    if (step_.settle_quickly()) [[likely]] {
+    if (settle_quickly(seat)) [[likely]] {
       channel.lock.unlock(seat);
       return attempt::settled;
     }
@@ -97,6 +97,14 @@ protected:
       return attempt::settled;
     }
     return go_on_locked(leaf, root, park);
+  }
+
+  /// Some take locks inside, by the same seat.
+  [[gnu::always_inline]] bool settle_quickly(bias_seat& seat) noexcept {
+    if constexpr (requires { step_.settle_quickly(seat); })
+      return step_.settle_quickly(seat);
+    else
+      return step_.settle_quickly();
   }
 
   /// The same for whatever is not an everyday send or receive; unlocks.

@@ -1,0 +1,319 @@
+// broadcast: one item on its way into several buffers, whatever each of them is
+// doing; and whom a sender waits for while others take, come and go.
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string>
+#include <tuple>
+
+#include <levada/channels/select_set.hpp>
+#include <levada/runtime/biased_lock.hpp>
+
+#include "broadcast_support.hpp"
+
+using namespace levada_tests;
+using levada::detail::biased_lock;
+using levada::detail::channel_core;
+using levada::detail::handle_access;
+using levada::detail::has_process_barrier;
+using levada::detail::set_node;
+using levada::detail::this_seat;
+using levada::detail::wake_list;
+
+namespace {
+
+constexpr levada::subscribe_options taking_part(int capacity, overflow policy) {
+  levada::subscribe_options result;
+  result.capacity = capacity;
+  result.overflow = policy;
+  return result;
+}
+
+template <class T>
+T made_of(int number);
+template <>
+int made_of(int number) {
+  return number;
+}
+template <>
+std::string made_of(int number) {
+  return "item " + std::to_string(number);
+}
+
+/// Sends by awaiting, which takes the short way where it can.
+template <class T>
+task<int> send_all(broadcast_sender<T> out, int first, int end) {
+  int went = 0;
+  for (int i = first; i < end; ++i) {
+    T item = made_of<T>(i);
+    auto sent = co_await out.send(std::move(item));
+    went += sent ? 1 : 0;
+  }
+  co_return went;
+}
+
+template <class T>
+std::vector<T> all_made_of(int first, int end) {
+  std::vector<T> result;
+  for (int i = first; i < end; ++i)
+    result.push_back(made_of<T>(i));
+  return result;
+}
+
+/// The hub knows from now on how much fits: the next item may go the short way.
+template <class T>
+void prime(runtime& rt, const broadcast_sender<T>& tx, int number) {
+  REQUIRE(rt.block_on(send_all<T>(tx, number, number + 1)) == 1);
+}
+
+std::uint32_t receivers_that_wait(const runtime& rt) {
+  std::uint32_t result = 0;
+  for (const auto& each : rt.channels())
+    result += each.waiting_receivers;
+  return result;
+}
+
+/// What one receiver among others that have room is doing.
+enum class odd_one { waits, is_full, has_left };
+
+template <class T>
+void send_past(odd_one kind, std::size_t place) {
+  INFO("kind " << static_cast<int>(kind) << ", place " << place);
+  constexpr std::size_t receivers = 4;
+  runtime rt{{.workers = 1}};
+  auto [tx, rx] = make_broadcast<T>(rt, {.capacity = 8});
+  rx.close();
+  std::vector<broadcast_receiver<T>> all;
+  for (std::size_t i = 0; i < receivers; ++i) {
+    const bool small = i == place && kind == odd_one::is_full;
+    all.push_back(tx.subscribe(taking_part(
+      small ? 1 : 8,
+      i % 2 == 0 && !small ? overflow::wait : overflow::drop_oldest)));
+  }
+  prime<T>(rt, tx, 0);
+  auto odd = std::move(all[place]);
+  all.erase(all.begin() + static_cast<std::ptrdiff_t>(place));
+  std::optional<levada::join_handle<std::vector<T>>> waiting;
+  if (kind == odd_one::has_left) {
+    odd.close();
+  } else if (kind == odd_one::waits) {
+    REQUIRE(odd.try_receive());
+    waiting = rt.spawn(collect_all<T>, std::move(odd));
+    until([&] { return receivers_that_wait(rt) == 1; });
+  }
+  CHECK(rt.block_on(send_all<T>(tx, 1, 5)) == 4);
+  for (const auto& each : all) {
+    CHECK(each.lagged_total() == 0);
+    CHECK(each.drain() == all_made_of<T>(0, 5));
+  }
+  if (kind == odd_one::is_full) {
+    auto last = odd.try_receive();
+    REQUIRE(last);
+    CHECK(*last == made_of<T>(4));
+    CHECK(last.lagged() == 4);
+  }
+  tx.close();
+  if (waiting)
+    CHECK(waiting->blocking_join() == all_made_of<T>(1, 5));
+}
+
+} // namespace
+
+TEST_CASE(
+  "an item reaches everybody once, when one of them waits, is full or has "
+  "left, "
+  "wherever that one stands (F-07, B-10)") {
+  const auto kind
+    = GENERATE(odd_one::waits, odd_one::is_full, odd_one::has_left);
+  for (std::size_t place = 0; place < 4; ++place) {
+    send_past<int>(kind, place);
+    send_past<std::string>(kind, place);
+  }
+}
+
+TEST_CASE(
+  "who sent to nobody sends to those who come, and the latest item is missed "
+  "once (F-07, F-10)") {
+  runtime rt{{.workers = 1}};
+  std::vector<int> missed;
+  const bool told = GENERATE(false, true);
+  auto [tx, rx] = make_broadcast<int>(rt, {.resend_latest = true});
+  if (told)
+    std::tie(tx, rx) = [&] {
+      auto made = make_broadcast<int>(
+        rt,
+        {.resend_latest = true,
+         .on_dead_letter = [&missed](int&& item, levada::dead_letter_reason) {
+           missed.push_back(item);
+         }});
+      return std::pair{std::move(made.tx), std::move(made.rx)};
+    }();
+  prime(rt, tx, 0);
+  CHECK(rx.drain() == numbers(0, 1));
+  rx.close();
+  CHECK(rt.block_on(send_all<int>(tx, 1, 4)) == 3); // to nobody
+  CHECK(missed == (told ? numbers(1, 3) : std::vector<int>{}));
+  tx.resend_latest(false);
+  auto late = tx.subscribe(); // to whom 3 is not resent
+  CHECK(rt.block_on(send_all<int>(tx, 4, 7)) == 3);
+  CHECK(late.drain() == numbers(4, 7));
+  CHECK(missed == (told ? numbers(1, 4) : std::vector<int>{}));
+  CHECK(tx.stats().dead_lettered == 3);
+  CHECK(conserved(tx.stats()));
+}
+
+TEST_CASE(
+  "a sender waits until the last of those that are waited for has room, in "
+  "whichever order they take or go (B-12, F-11)") {
+  std::array<std::size_t, 3> order{0, 1, 2};
+  do {
+    for (unsigned going = 0; going < 8; ++going) {
+      INFO("order " << order[0] << order[1] << order[2] << ", going " << going);
+      runtime rt{{.workers = 1}};
+      auto [tx, rx] = make_broadcast<int>(rt, {.capacity = 8});
+      std::vector<broadcast_receiver<int>> slow;
+      for (int i = 0; i < 3; ++i)
+        slow.push_back(tx.subscribe(taking_part(1, overflow::wait)));
+      prime(rt, tx, 0);
+      auto sending = rt.spawn(send_all<int>, tx, 1, 2);
+      until_senders_wait(tx, 1);
+      for (std::size_t i = 0; i < order.size(); ++i) {
+        CHECK(tx.info().waiting_senders == 1);
+        auto& one = slow[order[i]];
+        if ((going >> order[i] & 1U) != 0)
+          one.close();
+        else
+          CHECK(*one.try_receive() == 0);
+      }
+      CHECK(sending.blocking_join() == 1);
+      CHECK(rx.drain() == numbers(0, 2));
+      for (std::size_t i = 0; i < slow.size(); ++i)
+        if ((going >> i & 1U) == 0) {
+          CHECK(slow[i].drain() == numbers(1, 2));
+          CHECK(slow[i].lagged_total() == 0);
+        }
+    }
+  } while (std::next_permutation(order.begin(), order.end()));
+}
+
+TEST_CASE(
+  "a sender that waits for one waits for another, too, that has become full "
+  "meanwhile (B-12)") {
+  runtime rt{{.workers = 1}};
+  auto [tx, rx] = make_broadcast<int>(rt, {.resend_latest = true});
+  auto first = tx.subscribe(taking_part(1, overflow::wait));
+  auto second = tx.subscribe(taking_part(1, overflow::drop_oldest));
+  prime(rt, tx, 0);
+  auto sending = rt.spawn(send_all<int>, tx, 1, 2);
+  until_senders_wait(tx, 1);
+  second.set_overflow(overflow::wait); // full, and now waited for
+  auto third = tx.subscribe(taking_part(1, overflow::wait)); // got the latest
+  CHECK(*first.try_receive() == 0);
+  CHECK(tx.info().waiting_senders == 1);
+  CHECK(*third.try_receive() == 0);
+  CHECK(tx.info().waiting_senders == 1);
+  CHECK(*second.try_receive() == 0);
+  CHECK(sending.blocking_join() == 1);
+  for (const auto* each : {&first, &second, &third}) {
+    CHECK(each->drain() == numbers(1, 2));
+    CHECK(each->lagged_total() == 0);
+  }
+}
+
+namespace {
+
+/// Stands behind a set's member in a channel, and sees whose lock the thread's seat
+/// names after the set was told.
+struct spy : set_node {
+  explicit spy(channel_core& where) noexcept
+      : set_node(&spy::told),
+        where(where) {
+  }
+  static bool told(set_node& self, wake_list&) noexcept {
+    auto& mine = static_cast<spy&>(self);
+    mine.named = this_seat().inner.load() == &mine.where.lock;
+    return false;
+  }
+  channel_core& where;
+  bool named = false;
+};
+
+task<bool> tell_a_set() {
+  auto [tx, rx] = make_broadcast<int>({.capacity = 4});
+  levada::select_set set;
+  auto key = set.add(rx);
+  // Until this worker's locks are its own.
+  constexpr int rounds
+    = biased_lock::grant_after + biased_lock::refusals_after_end + 10;
+  for (int i = 0; i < rounds; ++i) {
+    auto sent = co_await tx.send(i);
+    auto event = co_await set.next();
+    if (!sent || !event.is(key))
+      co_return false;
+  }
+  auto nothing = co_await set.next_for(0s); // its member waits in the channel
+  if (nothing)
+    co_return false;
+  auto& core = *handle_access::core(handle_access::inner(rx));
+  spy last{core};
+  {
+    levada::detail::spin_guard guard{core.lock};
+    core.receivers.push_back(last);
+  }
+  auto sent = co_await tx.send(rounds);
+  co_return last.named;
+}
+
+} // namespace
+
+TEST_CASE(
+  "a set told by a broadcast takes a third lock, and the receiver's stays "
+  "held") {
+  runtime rt{{.workers = 1}};
+  CHECK(rt.block_on(tell_a_set()) == has_process_barrier());
+}
+
+namespace {
+
+task<std::uint64_t> add_up(broadcast_receiver<int> in, int count) {
+  levada::select_set set;
+  auto key = set.add(in);
+  std::uint64_t sum = 0;
+  for (int i = 0; i < count; ++i) {
+    auto event = co_await set.next();
+    if (!event)
+      break;
+    auto& item = *event.from(key);
+    if (item)
+      sum += static_cast<std::uint64_t>(*item);
+  }
+  co_return sum;
+}
+
+} // namespace
+
+TEST_CASE("sets receive from a broadcast while others look at its receivers",
+          "[stress]") {
+  const auto workers = GENERATE(1U, 2U);
+  constexpr int items = 60'000;
+  runtime rt{{.workers = workers}};
+  auto [tx, rx]
+    = make_broadcast<int>(rt, {.capacity = 8, .overflow = overflow::wait});
+  std::vector<levada::join_handle<std::uint64_t>> sums;
+  for (int i = 0; i < 3; ++i)
+    sums.push_back(rt.spawn(add_up, tx.subscribe(), items));
+  rx.close();
+  std::atomic<bool> done{false};
+  std::jthread looking{[&] {
+    // Each look takes the locks from the workers that had them to themselves.
+    while (!done) {
+      for (const auto& each : rt.channels())
+        (void)each;
+      std::this_thread::sleep_for(50us);
+    }
+  }};
+  CHECK(rt.block_on(send_all<int>(tx, 0, items)) == items);
+  for (auto& each : sums)
+    CHECK(each.blocking_join() == std::uint64_t{items} * (items - 1) / 2);
+  done = true;
+}
