@@ -22,7 +22,8 @@ import sys
 from pathlib import Path
 
 BUDGET = Path(__file__).resolve().parent / "budget/budget.json"
-PATHS = ("spsc_buffered", "rendezvous", "ping_pong", "select_set", "spawn")
+PATHS = ("spsc_buffered", "rendezvous", "ping_pong", "select_set", "broadcast",
+         "spawn")
 FEW, MANY = 8_000, 48_000
 TOLERANCE = 0.03
 

@@ -151,17 +151,32 @@ void set_core::unlink_ready(set_member& member) noexcept {
   member.is_ready = false;
 }
 
-set_member* set_core::poll() {
-  for (;;) {
-    set_member* member = nullptr;
-    {
-      seat_guard guard{lock_};
-      member = first_ready_;
-      if (member == nullptr)
-        return nullptr;
-      unlink_ready(*member);
-      busy_ = member;
-    }
+/// The next one to look at, or null.
+set_member* set_core::pop_ready(bool first) noexcept {
+  if (first) {
+    if (!in_rounds_.empty() || (busy_ != nullptr && busy_->removed))
+      return nullptr;
+    if (busy_ != nullptr)
+      push_ready(*std::exchange(busy_, nullptr)); // it may have more
+  }
+  auto* const member = first_ready_;
+  if (member == nullptr)
+    return nullptr;
+  first_ready_ = member->next_ready;
+  member->is_ready = false;
+  busy_ = member;
+  return member;
+}
+
+set_member* set_core::poll(bias_seat& seat, bool first) {
+  for (;; first = false) {
+    lock_.lock(seat);
+    auto* const member = pop_ready(first);
+    lock_.unlock(seat);
+    if (member == nullptr)
+      return nullptr;
+    if (member->take_quickly(seat)) [[likely]]
+      return member;
     wake_list wakes;
     if (look(*member, false, wakes))
       return member;
@@ -197,6 +212,8 @@ waiter* set_core::interrupt(outcome why) noexcept {
 }
 
 void set_core::report(set_member& member) {
+  if (member.result == outcome::pending)
+    return;
   const bool closed = member.result == outcome::closed;
   member.finish();
   if (!closed)
@@ -205,20 +222,24 @@ void set_core::report(set_member& member) {
   member.removed = true; // told once, then left out
 }
 
-bool set_core::begin_next() {
+set_core::way set_core::begin_next(bias_seat& seat) {
   std::unique_ptr<set_member> gone;
+  auto result = way::waits;
   {
-    seat_guard guard{lock_};
+    lock_.lock(seat);
+    adopted_seat_guard guard{lock_, seat};
     running_ = true;
     out_ = nullptr;
     if (!in_rounds_.empty())
-      return true;
+      return way::in_rounds;
     runs_plainly_ = true;
     gone = take_seen();
+    if (first_ready_ != nullptr)
+      result = way::looks;
   }
   if (gone)
     disarm(*gone);
-  return false;
+  return result;
 }
 
 void set_core::forget_removed() {
@@ -241,8 +262,10 @@ std::unique_ptr<set_member> set_core::take_seen() {
   return nullptr;
 }
 
-set_member* set_core::end_next(set_member* found, outcome& verdict) noexcept {
-  seat_guard guard{lock_};
+set_member* set_core::end_next(bias_seat& seat, set_member* found,
+                               outcome& verdict) noexcept {
+  lock_.lock(seat);
+  adopted_seat_guard guard{lock_, seat};
   running_ = false;
   runs_plainly_ = false;
   verdict = std::exchange(verdict_, outcome::pending);
@@ -253,15 +276,20 @@ set_member* set_core::end_next(set_member* found, outcome& verdict) noexcept {
 
 // -- set_next -----------------------------------------------------------------
 
-set_next::~set_next() {
+void set_next::clean_up() noexcept {
   lift_limits();
   // Still waiting only when shutdown destroys the frame.
   if (aside_)
     set_.interrupt(outcome::cancelled);
+  if (!ended_ && !in_rounds_)
+    set_.end_rounds(); // that, or making a result has thrown
 }
 
-bool set_next::starts_in_rounds() {
-  if (!set_.begin_next())
+bool set_next::starts_in_rounds(task_frame& root) {
+  waits_ = true;
+  root_ = &root;
+  way_ = set_.begin_next(root.seat());
+  if (way_ != set_core::way::in_rounds) [[likely]]
     return false;
   auto work = levada::detail::next_in_rounds(&set_, length_, token_, line_);
   in_rounds_.emplace(task_access::take(work));
@@ -269,17 +297,14 @@ bool set_next::starts_in_rounds() {
 }
 
 bool set_next::suspend(task_frame& root, std::coroutine_handle<> leaf) {
-  root_ = &root;
   who_ = &root;
-  for (;;) {
-    found_ = set_.poll();
-    if (found_ != nullptr) {
-      if (!root.spend()) [[likely]]
-        return false;
-      root.yield_after(leaf);
-      return true;
+  for (;; way_ = set_core::way::looks) {
+    if (way_ == set_core::way::looks) {
+      found_ = set_.poll(root.seat(), false);
+      if (found_ != nullptr)
+        return gone_on(root, leaf);
     }
-    if (!limited_ && !set_limits(root.home().time.now()))
+    if (!limited_ && !set_limits())
       return false;
     aside_ = true;
     if (root.park_aside(leaf, wait_reason::set, *this, &set_next::publish,
@@ -295,7 +320,7 @@ bool set_next::suspend(task_frame& root, std::coroutine_handle<> leaf) {
   }
 }
 
-set_event set_next::await_resume() {
+set_event set_next::resume_after_wait() {
   if (in_rounds_)
     return in_rounds_->await_resume();
   if (aside_)
@@ -308,18 +333,18 @@ set_event set_next::block() {
   forbid_blocking_in_task("select_set::blocking_next");
   auto& self = thread_waiter::mine();
   who_ = &self;
-  if (set_.begin_next())
+  waits_ = true;
+  if (set_.begin_next(this_seat()) == set_core::way::in_rounds)
     return block_in_rounds(set_, length_, token_);
   auto deadline = time_point::max();
   for (;;) {
-    found_ = set_.poll();
+    found_ = set_.poll(this_seat(), false);
     if (found_ != nullptr)
       return finish();
     if (!limited_) {
-      const auto now = std::chrono::steady_clock::now();
-      if (!set_limits(now))
+      if (!set_limits())
         return finish();
-      deadline = saturating_add(now, length_);
+      deadline = saturating_add(std::chrono::steady_clock::now(), length_);
     }
     start_ = set_.start_waiting(self, [&self] { self.reset(); });
     if (start_ == set_core::wait_start::waits)
@@ -337,7 +362,7 @@ void set_next::sleep(thread_waiter& self, time_point deadline) noexcept {
     self.wait(); // somebody was faster and has signalled, or will
 }
 
-bool set_next::set_limits(time_point now) {
+bool set_next::set_limits() {
   limited_ = true;
   if (length_ <= duration::zero()) {
     how_ = outcome::timed_out;
@@ -346,7 +371,7 @@ bool set_next::set_limits(time_point now) {
   if (token_.stop_possible())
     stop_.emplace(token_, stopper{this});
   if (root_ != nullptr && length_ != duration::max()) {
-    when = saturating_add(now, length_);
+    when = saturating_add(root_->home().time.now(), length_);
     root_->home().timers.arm(*this);
     armed_ = true;
   }
@@ -361,9 +386,13 @@ void set_next::lift_limits() noexcept {
 
 set_event set_next::finish() {
   lift_limits();
+  ended_ = true;
+  const bool polled = found_ != nullptr;
   auto verdict = outcome::pending;
-  found_ = set_.end_next(found_, verdict);
-  if (found_ != nullptr && found_->result != outcome::pending) {
+  found_ = set_.end_next(root_ != nullptr ? root_->seat() : this_seat(), found_,
+                         verdict);
+  // (A member that was handed nothing: its sender had gone.)
+  if (polled || (found_ != nullptr && found_->result != outcome::pending)) {
     set_.report(*found_);
     return set_event{found_};
   }

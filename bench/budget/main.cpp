@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include <levada/channels/broadcast.hpp>
 #include <levada/channels/channel.hpp>
 #include <levada/channels/select_set.hpp>
 #include <levada/runtime/runtime.hpp>
@@ -94,6 +95,40 @@ levada::task<number> select_set(number items) {
   co_return sum;
 }
 
+levada::task<> produce_for_all(levada::broadcast_sender<number> out,
+                               number count) {
+  for (number i = 1; i <= count; ++i) {
+    auto sent = co_await out.send(i);
+    if (!sent)
+      break;
+  }
+}
+
+levada::task<number> consume_of_all(levada::broadcast_receiver<number> in) {
+  number sum = 0;
+  while (auto item = co_await in.receive())
+    sum += *item;
+  co_return sum;
+}
+
+/// One item to four receivers that are waited for is four items.
+levada::task<number> broadcast(number items) {
+  constexpr number receivers = 4;
+  auto [tx, rx] = levada::make_broadcast<number>(
+    {.capacity = 128, .overflow = levada::overflow::wait});
+  std::vector<levada::join_handle<number>> consuming;
+  for (number i = 1; i < receivers; ++i)
+    consuming.push_back(levada::spawn(consume_of_all, tx.subscribe()));
+  consuming.push_back(levada::spawn(consume_of_all, std::move(rx)));
+  levada::spawn(produce_for_all, std::move(tx), items / receivers);
+  number sum = 0;
+  for (auto& each : consuming) {
+    auto answer = co_await each.join();
+    sum += answer;
+  }
+  co_return sum;
+}
+
 levada::task<number> give_back(number what) {
   co_return what;
 }
@@ -125,6 +160,7 @@ constexpr path paths[] = {
   {"rendezvous", rendezvous, sum_to},
   {"ping_pong", ping_pong, sum_to},
   {"select_set", select_set, [](number n) { return 8 * sum_to(n / 8); }},
+  {"broadcast", broadcast, [](number n) { return 4 * sum_to(n / 4); }},
   {"spawn", spawn, sum_to},
 };
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <levada/actors/select_claim.hpp>
+#include <levada/actors/transfer.hpp>
 #include <levada/channels/receiver.hpp>
 #include <levada/runtime/biased_lock.hpp>
 
@@ -27,14 +28,18 @@ public:
   }
   virtual ~set_member() = default;
 
+  /// The everyday receive, without the set's lock: takes an item when its channel is
+  /// open and has one, or a sender that waits with one, and makes the result. False:
+  /// nothing has happened.
+  virtual bool take_quickly(bias_seat& seat) = 0;
   /// Makes the result of what happened; the item leaves `slot`.
   virtual void finish() = 0;
-  /// The result, a pointer to a member_result<T>.
-  virtual void* last() noexcept = 0;
 
   set_core& set;
   channel_core* const channel;
   const std::uint64_t index;
+  /// The last result, a member_result<T>; null before the first.
+  void* last = nullptr;
   /// Link in the ready list; guarded by the set's lock, as all below.
   set_member* next_ready = nullptr;
   bool is_ready = false;
@@ -60,20 +65,40 @@ public:
     slot = item_.storage();
   }
 
+  bool take_quickly(bias_seat& seat) override {
+    using mover = typed_mover<cell<T>>;
+    waiter* partner = nullptr;
+    channel->lock.lock(seat);
+    if (can_take_quickly(*channel)) [[likely]] {
+      detail::take_quickly(*channel, slot, mover{});
+    } else {
+      partner = take_from_partner(*channel, slot, mover{});
+      if (partner == nullptr) {
+        channel->lock.unlock(seat);
+        return false;
+      }
+    }
+    channel->lock.unlock(seat);
+    if (partner != nullptr)
+      wake(*partner);
+    give();
+    return true;
+  }
   void finish() override {
     if (result == outcome::done)
-      cell<T>::take(slot, [this](T&& item) {
-        last_.emplace(std::in_place, std::move(item));
-      });
+      give();
     else
-      last_.emplace(errc::closed, channel);
+      last = &last_.emplace(errc::closed, channel);
     result = outcome::pending;
-  }
-  void* last() noexcept override {
-    return last_ ? &*last_ : nullptr;
   }
 
 private:
+  void give() {
+    cell<T>::take(slot, [this](T&& item) {
+      last = &last_.emplace(std::in_place, std::move(item));
+    });
+  }
+
   receiver<T> from_;
   cell_slot<T> item_;
   std::optional<typename member_result<T>::type> last_;
@@ -92,8 +117,11 @@ public:
   bool remove(std::uint64_t index);
   std::size_t size() const noexcept;
 
-  /// Looks at the ready members: the one that has something, or null.
-  set_member* poll();
+  /// Looks at the ready members: the one that has something, or null. Its result is
+  /// made, unless it says something else than pending. `first`: as the beginning of
+  /// next(), the member whose event was out is put among them; null, and nothing has
+  /// happened, where begin_next() has more to do than that.
+  set_member* poll(bias_seat& seat, bool first);
 
   enum class wait_start : std::uint8_t { waits, look_again, ended };
 
@@ -116,18 +144,22 @@ public:
   /// (yet: then the verdict is left for start_waiting) or an item was faster.
   waiter* interrupt(outcome why) noexcept;
 
-  /// Makes the member's result; one that is closed is left out from then on.
+  /// Makes the member's result, if poll() has not; one that is closed is left out
+  /// from then on.
   void report(set_member& member);
 
   /// Forgets the members that ended, once their last event has been seen.
   void forget_removed();
 
-  /// Where next() begins and ends. True: it must go in rounds.
-  bool begin_next();
+  /// How next() is to go on: look at the ready ones, wait, or go in rounds.
+  enum class way : std::uint8_t { looks, waits, in_rounds };
+  /// Where next() begins and ends.
+  way begin_next(bias_seat& seat);
   /// Gives `found`, or the member that was handed an item, or null; and the reason
   /// left by interrupt(), once.
-  set_member* end_next(set_member* found, outcome& verdict) noexcept;
-  /// The end of one that went in rounds.
+  set_member* end_next(bias_seat& seat, set_member* found,
+                       outcome& verdict) noexcept;
+  /// The end of one that went in rounds, or was broken off.
   void end_rounds() noexcept;
 
   // -- members in rounds, and the round under way: see set_rounds.cpp ----------
@@ -160,6 +192,7 @@ private:
   std::vector<round_member> take_gone();
   void push_ready(set_member& member) noexcept;
   void unlink_ready(set_member& member) noexcept;
+  set_member* pop_ready(bool first) noexcept;
   bool look(set_member& member, bool ask, wake_list& wakes);
   std::unique_ptr<set_member> extract(set_member& member);
   std::unique_ptr<set_member> take_seen();

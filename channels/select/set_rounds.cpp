@@ -91,6 +91,7 @@ void set_core::enter_round(select_claim& claim, waiter& who) noexcept {
 void set_core::end_rounds() noexcept {
   spin_guard guard{lock_};
   running_ = false;
+  runs_plainly_ = false;
 }
 
 void set_core::leave_round() noexcept {
@@ -158,7 +159,7 @@ struct set_rounds {
     return (set.is_channels_turn() || limits.now) && polled();
   }
   bool polled() {
-    auto* found = set.poll();
+    auto* found = set.poll(this_seat(), false);
     if (found == nullptr)
       return false;
     set.report(*found);
