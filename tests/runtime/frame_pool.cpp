@@ -1,11 +1,15 @@
 #include <catch.hpp>
 
+#include <atomic>
 #include <cstdint>
 #include <cstring>
+#include <mutex>
 #include <random>
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include <malloc.h>
 
 #include <levada/runtime/pause.hpp>
 #include <levada/runtime/runtime.hpp>
@@ -88,6 +92,45 @@ TEST_CASE("random use of frames, on and across threads, mixes nothing up") {
   CHECK(intact);
 }
 
+TEST_CASE(
+  "frames of one size that travel between threads are not given out "
+  "twice") {
+  // By the thousand, so that whole lists change hands; each thread frees what
+  // the other one made, and makes as many anew.
+  constexpr std::size_t size = 200;
+  constexpr std::size_t count = 1500;
+  std::mutex mutex;
+  std::vector<held_frame> given;
+  std::atomic<bool> intact{true};
+  const auto trade = [&](unsigned char mark) {
+    std::vector<held_frame> mine;
+    for (int round = 0; round < 40; ++round) {
+      for (auto& each : mine) {
+        if (!each.intact())
+          intact = false;
+        release_frame(each.memory, each.size);
+      }
+      mine.clear();
+      for (std::size_t i = 0; i < count; ++i)
+        mine.emplace_back(size, static_cast<unsigned char>(mark + round));
+      std::lock_guard guard{mutex};
+      std::swap(mine, given);
+    }
+    for (auto& each : mine)
+      release_frame(each.memory, each.size);
+  };
+  std::thread one{trade, static_cast<unsigned char>(1)};
+  std::thread other{trade, static_cast<unsigned char>(100)};
+  one.join();
+  other.join();
+  for (auto& each : given) {
+    if (!each.intact())
+      intact = false;
+    release_frame(each.memory, each.size);
+  }
+  CHECK(intact);
+}
+
 #ifndef LEVADA_SANITIZED // there freed memory is kept, to see its use
 
 TEST_CASE("frames made on one thread and freed on another are not hoarded") {
@@ -113,6 +156,24 @@ TEST_CASE("frames made on one thread and freed on another are not hoarded") {
   getrusage(RUSAGE_SELF, &after);
   // 200 000 frames would be 40 MiB and more.
   CHECK(after.ru_maxrss - before.ru_maxrss < 16 * 1024);
+}
+
+TEST_CASE("what one thread has freed serves another, without malloc") {
+  constexpr std::size_t size = 904;
+  constexpr std::size_t count = 1280;
+  std::vector<void*> frames;
+  for (std::size_t i = 0; i < count; ++i)
+    frames.push_back(allocate_frame(size));
+  std::thread{[&] {
+    for (auto* each : frames)
+      release_frame(each, size);
+  }}.join();
+  const auto before = mallinfo2().uordblks;
+  for (auto*& each : frames)
+    each = allocate_frame(size);
+  CHECK(mallinfo2().uordblks < before + size * count / 2);
+  for (auto* each : frames)
+    release_frame(each, size);
 }
 
 #endif
