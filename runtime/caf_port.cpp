@@ -303,8 +303,10 @@ void task_frame::intrusive_ptr_add_ref_impl() {
 }
 
 void task_frame::intrusive_ptr_release_impl() {
-  // acq_rel: whoever destroys the frame sees all that was done to it
-  if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1)
+  // acq_rel: whoever destroys the frame sees all that was done to it. (Who has
+  // the only reference gives no other: on our own workers there never is one.)
+  if (references_.load(std::memory_order_acquire) == 1
+      || references_.fetch_sub(1, std::memory_order_acq_rel) == 1)
     engine::last_release(*this);
 }
 

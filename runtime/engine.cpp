@@ -193,7 +193,7 @@ void engine::last_release(task_frame& root) noexcept {
         ? nullptr
         : root.extra_->listener.load(std::memory_order_relaxed);
   // The block outlives the frame until the result has been announced.
-  block.references.fetch_add(1, std::memory_order_relaxed);
+  block.outlives_frame = true;
   root.self_handle().destroy(); // the parameters go
   if (listener != nullptr)
     listener->finished(*listener, failed); // it may be gone now
@@ -220,8 +220,12 @@ void engine::destroy(task_frame& root) noexcept {
   root.intrusive_ptr_release_impl();
 }
 
+// By regions of memory: tasks of a crowd lie side by side and end in the order
+// they were made, so that a worker that runs a stretch of them keeps to one lock
+// and to one stretch of the list, which it has in the cache.
 engine::live_shard& engine::shard_of(const task_frame& root) noexcept {
-  return shards_[(reinterpret_cast<std::uintptr_t>(&root) >> 8)
+  constexpr int region = 15;
+  return shards_[(reinterpret_cast<std::uintptr_t>(&root) >> region)
                  % shards_.size()];
 }
 

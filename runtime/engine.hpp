@@ -187,7 +187,7 @@ private:
   /// Changes when the last task ends while stopping.
   std::mutex empty_mutex_;
   std::condition_variable empty_;
-  std::array<live_shard, 16> shards_;
+  std::array<live_shard, 64> shards_;
   std::array<std::mutex, 16> side_locks_;
   /// Last: its workers use everything above.
   caf_host host_;

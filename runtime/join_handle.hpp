@@ -47,7 +47,8 @@ LEVADA_API void join_thread(task_block& block);
 struct join_access {
   template <class T>
   static join_handle<T> make(result_block<T>& block) noexcept {
-    block.references.fetch_add(1, std::memory_order_relaxed);
+    // relaxed: the task has not started, and is ours alone
+    block.references.store(2, std::memory_order_relaxed);
     return join_handle<T>{&block};
   }
   /// What is joined, or null.

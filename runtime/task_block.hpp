@@ -29,6 +29,9 @@ struct alignas(16) task_block {
   std::atomic<std::uint16_t> references{1};
   /// True once a value was stored; visible to whoever saw done().
   bool has_value = false;
+  /// True when the frame's reference does not go with the frame: whoever set it
+  /// gives it back.
+  bool outlives_frame = false;
   /// 0: nobody waits. A waiter's address: it waits. Odd: the task has ended, and
   /// the other bits are its task_failure, owned, or 0.
   std::atomic<std::uintptr_t> ending{0};
@@ -51,8 +54,21 @@ struct alignas(16) task_block {
     return result;
   }
 
-  /// Announces the end: whom to wake, or null.
+  /// True for whoever has a reference, when nobody else has one: then nobody can
+  /// get one either.
+  bool is_last() const noexcept {
+    // acquire: pairs with the release of whoever gave up the other one
+    return references.load(std::memory_order_acquire) == 1;
+  }
+
+  /// Announces the end: whom to wake, or null. For whoever has the frame's
+  /// reference.
   waiter* end(task_failure* failed) noexcept {
+    if (is_last()) { // no handle, hence nobody who waits, or will
+      ending.store(reinterpret_cast<std::uintptr_t>(failed) | 1,
+                   std::memory_order_relaxed);
+      return nullptr;
+    }
     // acq_rel: publishes the result to the joiner, and sees the joiner's record
     return reinterpret_cast<waiter*>(ending.exchange(
       reinterpret_cast<std::uintptr_t>(failed) | 1, std::memory_order_acq_rel));

@@ -46,7 +46,8 @@ LEVADA_API void drop_failure(task_block& block) noexcept;
 template <class T>
 void release_result_block(task_block& base) noexcept {
   // acq_rel: the last one sees the result as the other side left it
-  if (base.references.fetch_sub(1, std::memory_order_acq_rel) != 1)
+  if (!base.is_last()
+      && base.references.fetch_sub(1, std::memory_order_acq_rel) != 1)
     return;
   auto& block = static_cast<result_block<T>&>(base);
   if (block.failure() != nullptr) [[unlikely]]
@@ -103,7 +104,9 @@ public:
   }
 
   static void operator delete(void* frame, std::size_t) noexcept {
-    release_result_block<T>(block_before(frame));
+    auto& block = block_before(frame);
+    if (!block.outlives_frame)
+      release_result_block<T>(block);
   }
 
   std::suspend_always initial_suspend() const noexcept {
