@@ -113,11 +113,16 @@ public:
 
   // The operations of either end, as documented there.
   auto send(T value,
-            std::source_location line = std::source_location::current()) const {
+            detail::code_line line = __builtin_source_location()) const {
+    return tx_.send(std::move(value), detail::place_of(line));
+  }
+  auto send(T value, std::source_location line) const {
     return tx_.send(std::move(value), line);
   }
-  auto receive(std::source_location line
-               = std::source_location::current()) const {
+  auto receive(detail::code_line line = __builtin_source_location()) const {
+    return rx_.receive(detail::place_of(line));
+  }
+  auto receive(std::source_location line) const {
     return rx_.receive(line);
   }
   try_send_result<T> try_send(T value) const {

@@ -16,6 +16,7 @@
 #include <levada/actors/channel_core.hpp>
 #include <levada/actors/channel_info.hpp>
 #include <levada/actors/lone_channels.hpp>
+#include <levada/runtime/code_line.hpp>
 #include <levada/runtime/error.hpp>
 
 namespace levada::detail {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -45,6 +46,22 @@ private:
 template <class T>
 using held = std::conditional_t<(alignof(T) > 16 || sizeof(T) > 1024),
                                 boxed_optional<T>, std::optional<T>>;
+
+/// Room for a T, or none; whoever has it knows. Saves the flag of an optional,
+/// which takes eight bytes in the frame of every task that receives.
+template <class T>
+union maybe {
+  maybe() noexcept {
+  }
+  ~maybe() {
+  }
+  T value;
+};
+
+/// Types whose results need no flag: putting one into its place cannot fail.
+template <class T>
+inline constexpr bool needs_no_flag = std::is_nothrow_move_constructible_v<T>
+                                      && alignof(T) <= 16 && sizeof(T) <= 1024;
 
 /// The part all results share: an errc and the channel it is about, or neither.
 /// A failed result keeps the channel's memory, but no end of it open.
@@ -100,6 +117,14 @@ protected:
       let_go();
   }
 
+  /// As moving it here; `other` keeps its code.
+  void take_over(outcome_base& other) noexcept {
+    if (where() != nullptr) [[unlikely]]
+      let_go();
+    word_ = other.word_;
+    other.word_ &= ~channel_bits;
+  }
+
   errc code() const noexcept {
     return static_cast<errc>(word_ >> code_shift);
   }
@@ -122,73 +147,159 @@ private:
   std::uint64_t word_ = 0;
 };
 
-/// A value, or why there is none; `End` is the end that was to give it.
-template <class T, endpoint End = endpoint::receiver>
-class value_base : public outcome_base {
+/// A value, or why there is none. The error says which: the value needs no flag.
+template <class T, bool = needs_no_flag<T>>
+class value_holder : public outcome_base {
 public:
-  using value_type = T;
+  bool has_value() const noexcept {
+    return static_cast<bool>(*this);
+  }
 
+protected:
+  explicit value_holder(errc code, channel_core* where) noexcept
+      : outcome_base(code, where) {
+  }
+  template <class... Args>
+  explicit value_holder(std::in_place_t, Args&&... args) {
+    ::new (place()) T(std::forward<Args>(args)...);
+  }
+  value_holder(value_holder&& other) noexcept : outcome_base(std::move(other)) {
+    if (has_value())
+      ::new (place()) T(std::move(other.value_.value));
+  }
+  value_holder(const value_holder& other)
+    requires std::is_copy_constructible_v<T>
+      : outcome_base(other) {
+    if (has_value())
+      ::new (place()) T(other.value_.value);
+  }
+  value_holder& operator=(value_holder&& other) noexcept {
+    if (this == &other)
+      return *this;
+    if (has_value())
+      value_.value.~T();
+    this->take_over(other);
+    if (has_value())
+      ::new (place()) T(std::move(other.value_.value));
+    return *this;
+  }
+  value_holder& operator=(const value_holder& other)
+    requires std::is_copy_constructible_v<T>
+  {
+    if (this != &other)
+      *this = value_holder{other};
+    return *this;
+  }
+  ~value_holder() {
+    if (has_value())
+      value_.value.~T();
+  }
+
+  T& held_value() noexcept {
+    return value_.value;
+  }
+  const T& held_value() const noexcept {
+    return value_.value;
+  }
+
+private:
+  void* place() noexcept {
+    return static_cast<void*>(std::addressof(value_.value));
+  }
+
+  /// There is one when the outcome is a success.
+  maybe<T> value_;
+};
+
+template <class T>
+class value_holder<T, false> : public outcome_base {
+public:
   bool has_value() const noexcept {
     return value_.has_value();
   }
 
-  T& operator*() & noexcept {
+protected:
+  explicit value_holder(errc code, channel_core* where) noexcept
+      : outcome_base(code, where) {
+  }
+  template <class... Args>
+  explicit value_holder(std::in_place_t, Args&&... args)
+      : value_(std::in_place, std::forward<Args>(args)...) {
+  }
+
+  T& held_value() noexcept {
     return *value_;
+  }
+  const T& held_value() const noexcept {
+    return *value_;
+  }
+
+private:
+  held<T> value_;
+};
+
+/// `End` is the end that was to give the value.
+template <class T, endpoint End = endpoint::receiver>
+class value_base : public value_holder<T> {
+public:
+  using value_type = T;
+
+  T& operator*() & noexcept {
+    return this->held_value();
   }
   const T& operator*() const& noexcept {
-    return *value_;
+    return this->held_value();
   }
   T&& operator*() && noexcept {
-    return std::move(*value_);
+    return std::move(this->held_value());
   }
   T* operator->() noexcept {
-    return &*value_;
+    return std::addressof(this->held_value());
   }
   const T* operator->() const noexcept {
-    return &*value_;
+    return std::addressof(this->held_value());
   }
 
   /// The value; throws the exception that belongs to error() if there is none.
   T& value() & {
     check();
-    return *value_;
+    return this->held_value();
   }
   const T& value() const& {
     check();
-    return *value_;
+    return this->held_value();
   }
   T&& value() && {
     check();
-    return std::move(*value_);
+    return std::move(this->held_value());
   }
 
   /// The value, or `other`.
   template <class U>
   T value_or(U&& other) && {
-    return value_ ? std::move(*value_) : static_cast<T>(std::forward<U>(other));
+    return this->has_value() ? std::move(this->held_value())
+                             : static_cast<T>(std::forward<U>(other));
   }
   template <class U>
   T value_or(U&& other) const& {
-    return value_ ? *value_ : static_cast<T>(std::forward<U>(other));
+    return this->has_value() ? this->held_value()
+                             : static_cast<T>(std::forward<U>(other));
   }
 
 protected:
-  value_base() = default;
   explicit value_base(errc code, channel_core* where = nullptr) noexcept
-      : outcome_base(code, where) {
+      : value_holder<T>(code, where) {
   }
   template <class... Args>
   explicit value_base(std::in_place_t, Args&&... args)
-      : value_(std::in_place, std::forward<Args>(args)...) {
+      : value_holder<T>(std::in_place, std::forward<Args>(args)...) {
   }
 
 private:
   void check() const {
-    if (!value_)
-      fail(End);
+    if (!this->has_value())
+      this->fail(End);
   }
-
-  held<T> value_;
 };
 
 } // namespace levada::detail

@@ -45,7 +45,11 @@ public:
   // -- in a task --------------------------------------------------------------
 
   /// `co_await rx.receive()` → receive_result<T>.
-  detail::step_awaiter<step> receive(here line = here::current()) const {
+  detail::step_awaiter<step> receive(detail::code_line line
+                                     = __builtin_source_location()) const {
+    return receive(detail::place_of(line));
+  }
+  detail::step_awaiter<step> receive(here line) const {
     return detail::step_awaiter<step>{line, source()};
   }
 

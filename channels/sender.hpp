@@ -45,8 +45,11 @@ public:
   // -- in a task --------------------------------------------------------------
 
   /// `co_await tx.send(value)` → send_result<T>.
-  detail::step_awaiter<send_step> send(T value,
-                                       here line = here::current()) const {
+  detail::step_awaiter<send_step>
+  send(T value, detail::code_line line = __builtin_source_location()) const {
+    return send(std::move(value), detail::place_of(line));
+  }
+  detail::step_awaiter<send_step> send(T value, here line) const {
     return awaiter<detail::step_awaiter<send_step>>(line, std::move(value));
   }
 

@@ -1,6 +1,7 @@
 #include <levada/runtime/engine.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
@@ -147,8 +148,12 @@ void engine::start(task_frame& root, std::coroutine_handle<> code,
   root.root_ = &root;
   root.engine_ = this;
   root.resume_point_ = code.address();
-  root.spawned_ = spawned;
-  root.extra_ = extra.release();
+  if (extra == nullptr) {
+    root.origin_ = std::bit_cast<std::uintptr_t>(spawned);
+  } else {
+    extra->spawned = spawned;
+    root.origin_ = reinterpret_cast<std::uintptr_t>(extra.release()) | 1;
+  }
   link(root);
   if (stopping()) {
     // stop() came between the look above and link(), and has walked past this
@@ -156,11 +161,10 @@ void engine::start(task_frame& root, std::coroutine_handle<> code,
     std::uint8_t none = 0;
     root.cancel_.compare_exchange_strong(
       none, static_cast<std::uint8_t>(errc::runtime_stopped));
-  } else if (root.extra_ != nullptr) {
+  } else if (auto* const listener = listener_of(root)) {
     // The same with a scope that was cancelled in between.
-    auto* listener = root.extra_->listener.load(std::memory_order_relaxed);
     std::uint8_t none = 0;
-    if (listener != nullptr && listener->cancelled(*listener))
+    if (listener->cancelled(*listener))
       root.cancel_.compare_exchange_strong(
         none, static_cast<std::uint8_t>(errc::cancelled));
   }
@@ -175,8 +179,8 @@ void engine::finish(task_frame& root) noexcept {
     // (While the runtime stops, it may hear so by a spawn before its own turn.)
     if (!(root.cancelled() || self->stopping())
         || !is_cancellation(failed->error))
-      failed->report = std::make_shared<failure_report>(
-        failure_report{self->options.on_failure, name_of(root), root.spawned_});
+      failed->report = std::make_shared<failure_report>(failure_report{
+        self->options.on_failure, name_of(root), root.spawned()});
   }
   self->unlink(root);
   root.intrusive_ptr_release_impl(); // last_release(), unless CAF holds it too
@@ -188,10 +192,7 @@ void engine::last_release(task_frame& root) noexcept {
   auto& home = *root.engine_;
   auto& shard = home.shard_of(root);
   auto* const failed = root.failure();
-  auto* const listener
-    = root.extra_ == nullptr
-        ? nullptr
-        : root.extra_->listener.load(std::memory_order_relaxed);
+  auto* const listener = listener_of(root);
   // The block outlives the frame until the result has been announced.
   block.outlives_frame = true;
   root.self_handle().destroy(); // the parameters go
@@ -280,16 +281,17 @@ std::size_t engine::live() const noexcept {
 }
 
 std::string engine::name_of(const task_frame& root) {
-  if (root.extra_ != nullptr && !root.extra_->name.empty())
-    return root.extra_->name;
+  if (const auto* extra = root.extra();
+      extra != nullptr && !extra->name.empty())
+    return extra->name;
   auto name = function_name(root.code_);
   if (name == "levada::detail::run_with") {
     // A callable with captures: its name is the library's; its place is not.
-    const std::string_view file = root.spawned_.file_name();
+    const std::string_view file = root.spawned().file_name();
     const auto slash = file.rfind('/');
     name = "closure at ";
     name += slash == file.npos ? file : file.substr(slash + 1);
-    name += ':' + std::to_string(root.spawned_.line());
+    name += ':' + std::to_string(root.spawned().line());
   }
   return name;
 }
@@ -304,7 +306,7 @@ std::vector<task_info> engine::tasks() const {
     for (auto* root = shard.first; root != nullptr; root = root->live_.next) {
       auto& info = result.emplace_back();
       info.name = name_of(*root);
-      info.spawned = root->spawned_;
+      info.spawned = root->spawned();
       info.line = root->line_.load(std::memory_order_relaxed);
       const auto since = root->since_.load(std::memory_order_relaxed);
       if (since == 0)
@@ -442,8 +444,13 @@ bool engine::all_parked() const noexcept {
 // -- task_frame, where it needs the engine ------------------------------------
 
 task_frame::~task_frame() {
-  // Only a root has any; a nested frame's pointer is null.
-  delete extra_;
+  delete extra();
+}
+
+std::source_location task_frame::spawned() const noexcept {
+  if (const auto* more = extra())
+    return more->spawned;
+  return std::bit_cast<std::source_location>(origin_);
 }
 
 void task_frame::yield_after(std::coroutine_handle<> leaf) noexcept {

@@ -31,6 +31,8 @@ namespace levada::detail {
 /// What few tasks have.
 struct task_extra {
   std::string name;
+  /// The source line that spawned the task.
+  std::source_location spawned;
   /// Null once told. Whoever cancels a scope compares it.
   std::atomic<finish_listener*> listener{nullptr};
 };
@@ -137,9 +139,9 @@ public:
   std::vector<task_info> tasks() const;
   static std::string name_of(const task_frame& root);
   static finish_listener* listener_of(const task_frame& root) noexcept {
-    return root.extra_ == nullptr
-             ? nullptr
-             : root.extra_->listener.load(std::memory_order_relaxed);
+    const auto* extra = root.extra();
+    return extra == nullptr ? nullptr
+                            : extra->listener.load(std::memory_order_relaxed);
   }
 
   bool stopping() const noexcept {

@@ -229,6 +229,13 @@ private:
                              : static_cast<task_failure*>(resume_point_);
   }
 
+  /// Name and listener, when it has any.
+  task_extra* extra() const noexcept {
+    return (origin_ & 1) != 0 ? reinterpret_cast<task_extra*>(origin_ - 1)
+                              : nullptr;
+  }
+  std::source_location spawned() const noexcept;
+
   run_context& context() const noexcept {
     return *static_cast<run_context*>(resume_point_);
   }
@@ -254,15 +261,14 @@ private:
   std::atomic<std::source_location> line_;
   /// The coroutine function itself.
   std::source_location code_;
-  /// The source line that spawned it.
-  std::source_location spawned_{};
   /// A root's place in the live list / a nested coroutine's way back.
   union {
     live_links live_;
     way_back nested_{};
   };
-  /// Name and listener, when it has any. Roots only.
-  task_extra* extra_ = nullptr;
+  /// The source line that spawned it; or, odd, a task_extra*, owned, which has
+  /// that line too. Roots only.
+  std::uintptr_t origin_ = 0;
 };
 
 /// The awaiting side of a nested coroutine: lets shutdown destroy a chain of

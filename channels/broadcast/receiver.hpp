@@ -11,6 +11,7 @@
 #include <levada/channels/broadcast/many.hpp>
 #include <levada/channels/channel.hpp>
 #include <levada/channels/receiver.hpp>
+#include <levada/runtime/code_line.hpp>
 
 namespace levada {
 
@@ -75,7 +76,11 @@ public:
   // -- in a task --------------------------------------------------------------
 
   /// `co_await rx.receive()` → broadcast_result<T>.
-  detail::step_awaiter<step> receive(here line = here::current()) const {
+  detail::step_awaiter<step> receive(detail::code_line line
+                                     = __builtin_source_location()) const {
+    return receive(detail::place_of(line));
+  }
+  detail::step_awaiter<step> receive(here line) const {
     return detail::step_awaiter<step>{line, source()};
   }
   /// As receive, given up when `stop` is requested.
