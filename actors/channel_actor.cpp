@@ -6,13 +6,13 @@
 #include <caf/actor_system.hpp>
 #include <caf/exit_reason.hpp>
 #include <caf/mailbox_element.hpp>
-#include <caf/make_actor.hpp>
 #include <caf/scheduler/abstract_coordinator.hpp>
 #include <caf/sec.hpp>
 #include <caf/system_messages.hpp>
 
 #include <levada/actors/caf_error.hpp>
 #include <levada/actors/channel_door.hpp>
+#include <levada/actors/channel_extras.hpp>
 #include <levada/actors/registry.hpp>
 #include <levada/runtime/engine.hpp>
 #include <levada/runtime/posted_job.hpp>
@@ -70,30 +70,102 @@ channel_actor& actor_of(channel_core& core) noexcept {
   return static_cast<channel_actor&>(core);
 }
 
+struct kept_error final : channel_attachment {
+  explicit kept_error(caf::error what) : what(std::move(what)) {
+  }
+  caf::error what;
+};
+
+/// As caf::actor_storage: an actor behind its control block, from which CAF finds
+/// the one from the other by counting a cache line. The block leaves eight bytes
+/// of that, and a free list knows the memory.
+class channel_storage {
+public:
+  static channel_actor& make(caf::actor_system& system, channel_directory& home,
+                             const channel_setup& setup) {
+    auto* const made = ::new (allocate_frame(sizeof(channel_storage)))
+      channel_storage(system, home);
+    try {
+      caf::actor_config config;
+      return *::new (static_cast<void*>(&made->actor_))
+        channel_actor{config, setup, home.next_id()};
+    } catch (...) {
+      release(&made->control_);
+      throw;
+    }
+  }
+
+  static channel_directory& home_of(const channel_actor& actor) noexcept {
+    static_assert(sizeof(control_) + sizeof(home_) == CAF_CACHE_LINE_SIZE
+                    && alignof(channel_actor) <= 16,
+                  "CAF expects the actor a cache line behind its block");
+    return *reinterpret_cast<const channel_storage*>(
+              caf::actor_control_block::from(&actor))
+              ->home_;
+  }
+
+private:
+  channel_storage(caf::actor_system& system, channel_directory& home)
+      : channel_storage(system, home, system.node()) {
+  }
+  channel_storage(caf::actor_system& system, channel_directory& home,
+                  caf::node_id node)
+      : control_(system.next_actor_id(), node, &system, &end, &release),
+        home_(&home) {
+  }
+  ~channel_storage() {
+  }
+
+  static void end(caf::abstract_actor* actor) {
+    actor->on_destroy();
+    static_cast<channel_actor*>(actor)->~channel_actor();
+  }
+  static void release(caf::actor_control_block* block) {
+    auto* const self = reinterpret_cast<channel_storage*>(block);
+    self->~channel_storage();
+    release_frame(self, sizeof(channel_storage));
+  }
+
+  caf::actor_control_block control_;
+  /// The registry, of which the channel holds one reference.
+  channel_directory* const home_;
+  union {
+    channel_actor actor_;
+  };
+};
+
 } // namespace
 
 channel_actor::channel_actor(caf::actor_config& config,
-                             const channel_setup& setup, std::uint64_t id,
-                             channel_directory& home)
+                             const channel_setup& setup, std::uint64_t id)
     : caf::monitorable_actor(config),
-      channel_core(setup, id, &home),
-      on_exit_(setup.on_exit) {
+      channel_core(setup, id) {
 }
 
 channel_actor::~channel_actor() {
-  // acquire: it may have been made by another thread
-  delete door_.load(std::memory_order_acquire);
+  delete door_if_any();
+}
+
+channel_door* channel_actor::door_if_any() const noexcept {
+  const auto* present = rare();
+  // acquire: pairs with the exchange of whoever made it
+  return present == nullptr ? nullptr
+                            : present->door.load(std::memory_order_acquire);
 }
 
 channel_door& channel_actor::door() {
-  // acquire: pairs with the exchange of whoever made it
-  auto* present = door_.load(std::memory_order_acquire);
-  if (present != nullptr)
+  if (auto* present = door_if_any())
     return *present;
   auto made = std::make_unique<channel_door>(*this);
+  std::atomic<channel_door*>* place = nullptr;
+  {
+    spin_guard guard{lock};
+    place = &extras().door;
+  }
+  channel_door* present = nullptr;
   // release: who finds it finds it made
-  if (door_.compare_exchange_strong(present, made.get(),
-                                    std::memory_order_acq_rel))
+  if (place->compare_exchange_strong(present, made.get(),
+                                     std::memory_order_acq_rel))
     return *made.release();
   return *present;
 }
@@ -115,8 +187,7 @@ void channel_actor::enqueue(caf::mailbox_element_ptr message,
     return;
   }
   if (content.match_elements<caf::down_msg>()) {
-    // acquire: as in door()
-    if (auto* present = door_.load(std::memory_order_acquire))
+    if (auto* present = door_if_any())
       present->enqueue(std::move(message));
     return;
   }
@@ -142,18 +213,21 @@ void channel_actor::enqueue(caf::mailbox_element_ptr message,
 /// Both ways to end end the actor later: CAF may hold our mutex right now.
 void channel_actor::exit(const caf::error& why) {
   const bool kill = why == caf::exit_reason::kill;
-  if (!why || (on_exit_ == exit_policy::ignore && !kill))
-    return; // a linked actor ended well, or it is none of ours
-  auto kept = why;
+  if (!why)
+    return; // a linked actor ended well
+  std::unique_ptr<channel_attachment> kept = std::make_unique<kept_error>(why);
+  bool drops = kill;
   auto cause = std::make_exception_ptr(
     std::runtime_error{"exit message: " + to_text(why)});
   {
     spin_guard guard{lock};
+    if (on_exit == exit_policy::ignore && !kill)
+      return; // it is none of ours
+    drops = kill || on_exit == exit_policy::destroy;
     if (is_open())
-      std::swap(exit_reason_, kept);
+      std::swap(extras().exit_reason, kept);
   }
   close_quietly({close_reason::killed, std::move(cause)});
-  const bool drops = kill || on_exit_ == exit_policy::destroy;
   home_system().scheduler().enqueue(new ending_job(*this, drops));
 }
 
@@ -171,15 +245,15 @@ void channel_actor::end(close_reason why) {
   close_quietly({why, nullptr, why == close_reason::killed});
   if (getf(is_terminated_flag))
     return;
-  caf::error reason;
+  std::unique_ptr<channel_attachment> kept;
   {
     spin_guard guard{lock};
-    std::swap(reason, exit_reason_);
+    if (rare() != nullptr)
+      std::swap(kept, rare()->exit_reason);
   }
-  if (!reason)
-    reason = exit_reason_of(why);
-  // acquire: as in door()
-  auto* const present = door_.load(std::memory_order_acquire);
+  auto reason = kept != nullptr ? static_cast<kept_error&>(*kept).what
+                                : exit_reason_of(why);
+  auto* const present = door_if_any();
   // (with its runtime it ends at once: nobody goes on with an answer)
   if (present == nullptr || why == close_reason::runtime_stopped)
     end_now(std::move(reason));
@@ -223,6 +297,10 @@ caf::error channel_actor::exit_reason_of(close_reason why) {
 
 // -- channel_core, where it is the actor --------------------------------------
 
+channel_directory& channel_core::home() const noexcept {
+  return channel_storage::home_of(static_cast<const channel_actor&>(*this));
+}
+
 void channel_core::retain() noexcept {
   caf::intrusive_ptr_add_ref(actor_of(*this).ctrl());
 }
@@ -255,16 +333,11 @@ void channel_core::end_soon() {
 
 channel_core& make_channel_core(engine& where, const channel_setup& setup) {
   auto& home = channel_directory::of(where);
-  caf::actor_config config;
-  auto& system = where.system();
-  auto pointer = caf::make_actor<channel_actor, caf::strong_actor_ptr>(
-    system.next_actor_id(), system.node(), &system, config, setup,
-    home.next_id(), home);
-  auto* made = static_cast<channel_actor*>(
-    caf::actor_cast<caf::abstract_actor*>(pointer));
+  auto* const made = &channel_storage::make(where.system(), home, setup);
+  caf::strong_actor_ptr kept{made->ctrl(), false};
   home.add(*made);
   // One strong reference for each end that has handles.
-  made->retain();
+  kept.detach();
   made->retain();
   made->add_sender();
   made->add_receiver();

@@ -14,8 +14,6 @@
 //    engine ends all channels before the system goes.
 #pragma once
 
-#include <atomic>
-
 #include <caf/monitorable_actor.hpp>
 
 #include <levada/actors/channel_core.hpp>
@@ -28,7 +26,7 @@ class channel_door;
 class channel_actor final : public caf::monitorable_actor, public channel_core {
 public:
   channel_actor(caf::actor_config& config, const channel_setup& setup,
-                std::uint64_t id, channel_directory& home);
+                std::uint64_t id);
   ~channel_actor() override;
 
   const char* name() const override;
@@ -60,12 +58,8 @@ public:
 private:
   void exit(const caf::error& why);
 
-  const exit_policy on_exit_;
-  /// Of the exit message that closed it: what it ends with. Guarded by `lock`.
-  caf::error exit_reason_;
-
   /// Null until somebody has sent it a message it knows.
-  std::atomic<channel_door*> door_{nullptr};
+  channel_door* door_if_any() const noexcept;
 };
 
 } // namespace levada::detail

@@ -1,6 +1,7 @@
 #include <levada/actors/channel_core.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <new>
 #include <utility>
@@ -116,13 +117,12 @@ void stray_list::dispose() noexcept {
 
 // -- making and unmaking ------------------------------------------------------
 
-channel_core::channel_core(const channel_setup& setup, std::uint64_t id,
-                           channel_directory* home)
+channel_core::channel_core(const channel_setup& setup, std::uint64_t id)
     : policy(setup.policy),
+      on_exit(setup.on_exit),
       capacity(setup.capacity),
       id(id),
-      type(*setup.type),
-      home_(home) {
+      type(*setup.type) {
   std::unique_ptr<dead_letter_sink> sink{setup.sink};
   std::unique_ptr<owner_table> owners{setup.owners};
   if (*setup.name != '\0' || sink != nullptr || owners != nullptr
@@ -147,10 +147,22 @@ channel_core::~channel_core() {
 channel_extras& channel_core::extras() {
   auto* present = rare();
   if (present == nullptr) {
-    present = new channel_extras;
-    extras_.store(present, std::memory_order_release);
+    auto made = std::make_unique<channel_extras>();
+    made->closed_by = closed_by();
+    present = made.release();
+    // release: who finds them finds them made
+    extras_.store(reinterpret_cast<std::uintptr_t>(present),
+                  std::memory_order_release);
   }
   return *present;
+}
+
+std::source_location channel_core::closed_by() const noexcept {
+  if (const auto* present = rare())
+    return present->closed_by;
+  // relaxed: written under the lock, which we hold
+  return std::bit_cast<std::source_location>(
+    extras_.load(std::memory_order_relaxed) & ~std::uintptr_t{1});
 }
 
 const char* channel_core::name() const noexcept {
@@ -594,8 +606,13 @@ void channel_core::drop_permit() noexcept {
 void channel_core::note_closing(const closing& how) noexcept {
   closed = how.reason;
   closed_at_ = steady_milliseconds();
-  if (const auto* root = current_root())
-    closed_by_ = root->code();
+  if (const auto* root = current_root()) {
+    if (auto* present = rare())
+      present->closed_by = root->code();
+    else // relaxed: to whoever has no lock it is no extras, before and after
+      extras_.store(std::bit_cast<std::uintptr_t>(root->code()) | 1,
+                    std::memory_order_relaxed);
+  }
   if (how.cause)
     extras().cause = how.cause;
 }
@@ -694,7 +711,7 @@ close_record channel_core::record() {
   result.reason = closed;
   if (is_open())
     return result;
-  result.who = function_name(closed_by_);
+  result.who = function_name(closed_by());
   // (right for 49 days, which modulo 2^32 milliseconds is)
   result.when
     = system_clock::now() - milliseconds{steady_milliseconds() - closed_at_};

@@ -62,7 +62,11 @@ public:
   close_reason closed = close_reason::open;
   const overflow policy;
   /// True when the actor has been shown to CAF and must be ended when drained.
-  bool exposed = false;
+  bool exposed : 1 = false;
+  /// True while there are open windows among the extras.
+  bool windowed : 1 = false;
+  /// What an exit message does. Never changes, but shares a byte with the above.
+  exit_policy on_exit : 2;
   /// What a take must see to besides; bits of `burden`.
   std::uint8_t burdens = 0;
   const std::uint32_t capacity;
@@ -85,7 +89,6 @@ public:
   std::uint64_t sent = 0;
   std::uint64_t received = 0;
   const std::uint64_t id;
-  wait_queue windows; ///< open credit of actors: see receive_window.hpp
 
   bool is_open() const noexcept {
     return closed == close_reason::open;
@@ -238,7 +241,8 @@ public:
   channel_extras& extras();
   /// The same, or null.
   channel_extras* rare() const noexcept {
-    return extras_.load(std::memory_order_acquire);
+    const auto word = extras_.load(std::memory_order_acquire);
+    return (word & 1) != 0 ? nullptr : reinterpret_cast<channel_extras*>(word);
   }
 
   dead_letter_sink* sink() const noexcept;
@@ -247,15 +251,11 @@ public:
   void count_dead_letters(std::uint64_t items) noexcept;
   void count_handed_back(std::uint64_t items) noexcept;
 
-  /// The registry it stands in.
-  channel_directory& home() const noexcept {
-    return *home_;
-  }
+  /// The registry it stands in. Not of channels that stand for none.
+  channel_directory& home() const noexcept;
 
 protected:
-  /// `home` is null for channels that stand for none.
-  channel_core(const channel_setup& setup, std::uint64_t id,
-               channel_directory* home);
+  channel_core(const channel_setup& setup, std::uint64_t id);
   ~channel_core();
 
 private:
@@ -264,6 +264,7 @@ private:
   void last_sender_gone() noexcept;
   void last_receiver_gone() noexcept;
   void note_closing(const closing& how) noexcept;
+  std::source_location closed_by() const noexcept;
   void end_wait(wait_node& node, wait_place where, outcome why,
                 wake_list& wakes) noexcept;
   void unsend(receipt_node& node) noexcept;
@@ -277,13 +278,10 @@ private:
   std::atomic<std::uint32_t> receiver_handles_{0};
   /// Milliseconds of the steady clock, modulo 2^32.
   std::uint32_t closed_at_ = 0;
-  /// The task function that closed it.
-  std::source_location closed_by_{};
   /// Name, hook, cause, receipts: what few channels have. The name is read
-  /// without the lock: it never changes, but the extras may come later.
-  std::atomic<channel_extras*> extras_{nullptr};
-  /// The registry, of which it holds one reference.
-  channel_directory* home_;
+  /// without the lock: it never changes, but the extras may come later. 0, or a
+  /// channel_extras*; or, odd: none, and the task function that closed it.
+  std::atomic<std::uintptr_t> extras_{0};
   /// Next in the registry's bucket.
   channel_core* registered_next_ = nullptr;
 };

@@ -1,8 +1,10 @@
 // The parts of a channel that few channels have.
 #pragma once
 
+#include <atomic>
 #include <exception>
 #include <memory>
+#include <source_location>
 #include <string>
 
 #include <levada/actors/channel_core.hpp>
@@ -20,10 +22,14 @@ public:
   virtual ~channel_attachment() = default;
 };
 
+class channel_door;
+
 struct channel_extras {
   std::string name;
   std::unique_ptr<dead_letter_sink> sink;
   std::unique_ptr<owner_table> owners;
+  /// The task function that closed it.
+  std::source_location closed_by{};
   /// What close(cause) was given.
   std::exception_ptr cause;
   std::uint64_t dead_lettered = 0;
@@ -38,6 +44,13 @@ struct channel_extras {
   lease_book leases;
   /// Who waits for the closing.
   wait_queue closers;
+  /// Open credit of actors: see receive_window.hpp.
+  wait_queue windows;
+  /// The actor's, which makes and destroys it: null until somebody has sent a
+  /// message that it knows.
+  std::atomic<channel_door*> door{nullptr};
+  /// Of the exit message that closed it: what the actor ends with, or null.
+  std::unique_ptr<channel_attachment> exit_reason;
   /// Set before the channel is shown to anybody; lives as long as the channel.
   std::unique_ptr<channel_attachment> attachment;
 };

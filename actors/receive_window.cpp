@@ -1,16 +1,25 @@
 #include <levada/actors/receive_window.hpp>
 
+#include <new>
 #include <utility>
 
+#include <levada/actors/channel_extras.hpp>
 #include <levada/actors/transfer.hpp>
 
 namespace levada::detail {
 
 namespace {
 
+void remove(channel_core& channel, receive_window& window) noexcept {
+  auto& windows = channel.rare()->windows;
+  windows.remove(window);
+  channel.windowed = !windows.empty();
+}
+
 /// The raw cell for the next item, which is counted as received. A window is open.
 void* next_cell(channel_core& channel) noexcept {
-  auto& window = static_cast<receive_window&>(*channel.windows.front());
+  auto& windows = channel.rare()->windows;
+  auto& window = static_cast<receive_window&>(*windows.front());
   auto* const cell
     = window.cells + std::size_t{window.next_cell} * window.cell_size;
   if (++window.next_cell == window.slots)
@@ -18,17 +27,16 @@ void* next_cell(channel_core& channel) noexcept {
   ++window.came;
   ++channel.received;
   if (--window.room == 0)
-    channel.windows.remove(window);
+    remove(channel, window);
   else
-    channel.windows.rotate();
+    windows.rotate();
   return cell;
 }
 
 /// Moves what is buffered into windows until there is room in the buffer.
 void make_room(channel_core& channel, wake_list& wakes) noexcept {
   const erased_mover mover{channel.type};
-  while (channel.count != 0 && !channel.has_room()
-         && !channel.windows.empty()) {
+  while (channel.count != 0 && !channel.has_room() && channel.windowed) {
     unstore(channel, next_cell(channel), mover, wakes);
     if (!channel.senders.empty()) // for a place: that comes first
       refill(channel, mover, wakes);
@@ -50,10 +58,10 @@ offered offer_to_window(channel_core& channel, void* item,
 
 bool take_up_window(channel_core& channel, void* item,
                     wake_list& wakes) noexcept {
-  if (channel.has_room() || channel.windows.empty())
+  if (channel.has_room() || !channel.windowed)
     return false;
   make_room(channel, wakes);
-  if (channel.count != 0 || channel.has_room() || channel.windows.empty())
+  if (channel.count != 0 || channel.has_room() || !channel.windowed)
     return false;
   channel.type.relocate(next_cell(channel), item);
   ++channel.sent;
@@ -67,13 +75,18 @@ void open_window(channel_core& channel, receive_window& window,
     return;
   window.next_cell = from;
   window.room = room;
-  channel.windows.push_back(window);
+  try {
+    channel.extras().windows.push_back(window);
+    channel.windowed = true;
+  } catch (const std::bad_alloc&) {
+    // then the actor takes what comes in its own turn
+  }
 }
 
 std::uint32_t close_window(channel_core& channel,
                            receive_window& window) noexcept {
   if (window.enlisted())
-    channel.windows.remove(window);
+    remove(channel, window);
   return std::exchange(window.came, 0);
 }
 

@@ -113,7 +113,7 @@ offered offer(channel_core& channel, void* item, Mover mover,
     return offered::delivered;
   }
   if (!channel.has_room()) {
-    if (channel.windows.empty()) [[likely]]
+    if (!channel.windowed) [[likely]]
       return offered::refused;
     return offer_to_window(channel, item, wakes);
   }
@@ -269,7 +269,7 @@ waiter* take_from_partner(channel_core& channel, void* into,
 /// The everyday waits: offer() would be refused, take() would find nothing.
 inline bool must_wait_to_send(const channel_core& channel) noexcept {
   return channel.is_open() && channel.receivers.empty() && !channel.has_room()
-         && channel.windows.empty() && channel.policy == overflow::wait;
+         && !channel.windowed && channel.policy == overflow::wait;
 }
 
 inline bool must_wait_to_receive(const channel_core& channel) noexcept {

@@ -266,8 +266,7 @@ private:
     live_links live_;
     way_back nested_{};
   };
-  /// The source line that spawned it; or, odd, a task_extra*, owned, which has
-  /// that line too. Roots only.
+  /// Where it was spawned; or, odd, a task_extra*, owned, which says so. Roots only.
   std::uintptr_t origin_ = 0;
 };
 
