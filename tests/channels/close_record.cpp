@@ -71,6 +71,28 @@ TEST_CASE("the task that closed is named, a plain thread is not") {
   CHECK(rx2.close_record().who.empty());
 }
 
+TEST_CASE("who closed is known still when what is rare comes later") {
+  runtime rt{{.workers = 1}};
+  auto [tx, rx] = make_channel<int>(rt, {.capacity = 4});
+  CHECK(tx.try_send(1));
+  rt.block_on(closer, tx);
+  const auto before = rx.close_record();
+  CHECK(before.undelivered == 0);
+  rx.close(); // the item is a dead letter: the first thing out of the ordinary
+  const auto after = tx.close_record();
+  CHECK(after.undelivered == 1);
+  CHECK(after.who == before.who);
+  CHECK(after.who.find("closer") != std::string::npos);
+  CHECK(after.reason == close_reason::finished);
+}
+
+TEST_CASE("who closed is known when what is rare was there before") {
+  runtime rt{{.workers = 1}};
+  auto [tx, rx] = make_channel<int>(rt, {.name = "has extras"});
+  rt.block_on(closer, tx);
+  CHECK(rx.close_record().who.find("closer") != std::string::npos);
+}
+
 TEST_CASE("the time of closing lies between before and after") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_channel<int>(rt);

@@ -136,3 +136,95 @@ TEST_CASE("a move-only value is moved out of a result, not copied") {
   CHECK(*a == 1);
   CHECK(*b == 2);
 }
+
+namespace {
+
+/// Counts how many of it there are.
+struct counted {
+  explicit counted(int value, int* living) noexcept
+      : value(value),
+        living(living) {
+    ++*living;
+  }
+  counted(const counted& other) noexcept
+      : value(other.value),
+        living(other.living) {
+    ++*living;
+  }
+  counted& operator=(const counted&) = default;
+  ~counted() {
+    --*living;
+  }
+
+  int value;
+  int* living;
+};
+
+using counted_result = levada::try_receive_result<counted>;
+
+} // namespace
+
+// A word for the error and the channel, and the value.
+static_assert(sizeof(levada::receive_result<std::uint64_t>) == 16);
+
+TEST_CASE("a result has its value exactly once, wherever it is put") {
+  int living = 0;
+  {
+    counted_result one{std::in_place, 1, &living};
+    counted_result none{levada::errc::empty};
+    CHECK(living == 1);
+    SECTION("copied") {
+      counted_result copy{one};
+      CHECK(living == 2);
+      CHECK(copy->value == 1);
+      counted_result of_none{none};
+      CHECK(of_none.empty());
+      CHECK(living == 2);
+    }
+    SECTION("moved") {
+      counted_result moved{std::move(one)};
+      CHECK(moved->value == 1);
+      counted_result of_none{std::move(none)};
+      CHECK(of_none.empty());
+    }
+    SECTION("assigned over none") {
+      none = one;
+      CHECK(living == 2);
+      CHECK(none->value == 1);
+    }
+    SECTION("none assigned over it") {
+      one = none;
+      CHECK(living == 0);
+      CHECK(one.empty());
+      CHECK_FALSE(one.has_value());
+    }
+    SECTION("assigned over another") {
+      counted_result two{std::in_place, 2, &living};
+      one = std::move(two);
+      CHECK(one->value == 2);
+      CHECK(living == 2); // the one moved from is there until it goes
+    }
+    SECTION("assigned to itself") {
+      auto& same = one;
+      one = same;
+      one = std::move(same);
+      CHECK(one->value == 1);
+      CHECK(living == 1);
+    }
+  }
+  CHECK(living == 0);
+}
+
+TEST_CASE("a failed result that is assigned lets go of its channel") {
+  runtime rt{{.workers = 1}};
+  auto [tx, rx] = make_channel<int>(rt);
+  tx.close();
+  auto failed = rx.blocking_receive();
+  auto other = rx.blocking_receive();
+  CHECK(failed.closed());
+  other = std::move(failed);
+  failed = levada::receive_result<int>{std::in_place, 7};
+  CHECK(failed.value() == 7);
+  CHECK(other.closed());
+  CHECK_THROWS_AS(other.value(), levada::receiver_closed);
+}
