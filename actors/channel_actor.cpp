@@ -15,6 +15,7 @@
 #include <levada/actors/channel_extras.hpp>
 #include <levada/actors/registry.hpp>
 #include <levada/runtime/engine.hpp>
+#include <levada/runtime/frame_pool.hpp>
 #include <levada/runtime/posted_job.hpp>
 #include <levada/runtime/sanitizer.hpp>
 
@@ -83,7 +84,7 @@ class channel_storage {
 public:
   static channel_actor& make(caf::actor_system& system, channel_directory& home,
                              const channel_setup& setup) {
-    auto* const made = ::new (allocate_frame(sizeof(channel_storage)))
+    auto* const made = ::new (allocate_block(sizeof(channel_storage)))
       channel_storage(system, home);
     try {
       caf::actor_config config;
@@ -123,7 +124,7 @@ private:
   static void release(caf::actor_control_block* block) {
     auto* const self = reinterpret_cast<channel_storage*>(block);
     self->~channel_storage();
-    release_frame(self, sizeof(channel_storage));
+    release_block(self, sizeof(channel_storage));
   }
 
   caf::actor_control_block control_;

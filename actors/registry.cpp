@@ -183,6 +183,10 @@ void channel_directory::end_owner() {
     ending->end();
 }
 
+/// Ids are dense, and spread evenly over the buckets. Buckets by the million are
+/// memory, too, and so is what they leave behind when they grow.
+constexpr std::size_t longest_chain = 4;
+
 channel_core*& channel_directory::bucket_of(shard& in,
                                             std::uint64_t id) noexcept {
   return in.buckets[(id / 16) & (in.buckets.size() - 1)];
@@ -190,7 +194,7 @@ channel_core*& channel_directory::bucket_of(shard& in,
 
 void channel_directory::rehash(shard& which) {
   std::vector<channel_core*> old(
-    std::max<std::size_t>(which.buckets.size() * 2, 4), nullptr);
+    std::max<std::size_t>(which.buckets.size() * longest_chain, 4), nullptr);
   old.swap(which.buckets);
   for (auto* channel : old)
     while (channel != nullptr) {
@@ -205,7 +209,7 @@ void channel_directory::rehash(shard& which) {
 void channel_directory::add(channel_core& channel) {
   auto& mine = shard_of(channel.id);
   spin_guard guard{mine.lock};
-  if (mine.count >= mine.buckets.size())
+  if (mine.count >= longest_chain * mine.buckets.size())
     rehash(mine);
   auto*& bucket = bucket_of(mine, channel.id);
   channel.registered_next_ = bucket;

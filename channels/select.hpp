@@ -29,6 +29,7 @@
 
 #include <levada/channels/select/cases.hpp>
 #include <levada/channels/select/selected.hpp>
+#include <levada/runtime/code_line.hpp>
 
 namespace levada {
 namespace detail {
@@ -191,8 +192,8 @@ class [[nodiscard("co_await it")]] select
 
 public:
   explicit select(Cases&&... cases,
-                  std::source_location line = std::source_location::current())
-      : detail::select_base<Cases...>(false, line, cases...) {
+                  detail::code_line line = __builtin_source_location())
+      : detail::select_base<Cases...>(false, detail::place_of(line), cases...) {
   }
 };
 
@@ -208,8 +209,8 @@ class [[nodiscard("co_await it")]] select<const biased_t&, Cases...>
 
 public:
   explicit select(const biased_t&, Cases&&... cases,
-                  std::source_location line = std::source_location::current())
-      : detail::select_base<Cases...>(true, line, cases...) {
+                  detail::code_line line = __builtin_source_location())
+      : detail::select_base<Cases...>(true, detail::place_of(line), cases...) {
   }
 };
 

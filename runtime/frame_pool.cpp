@@ -3,14 +3,16 @@
 // Frames come and go in the same few sizes, mostly on the thread that made
 // them; a list hit costs a quarter of malloc. Where one thread spawns and others
 // end what it spawned, frames travel: a thread that has two full lists of a size
-// brings one to the depot, a thread that has none fetches one there. So malloc,
-// whose heap belongs to the thread that made the frames, is not asked by all
-// others at once, and the depot's lock is taken once for a whole list.
+// brings one to the depot, a thread that has none fetches one there. So nobody
+// queues for the heap of the thread that made the frames, and the depot's lock is
+// taken once for a whole list. Behind the depot is the slab_store.
 //
 // Invariants
 //  - A thread has at most two lists of a size, a list at most `list_length` frames;
 //    only full lists are in the depot, and no more than `depot_bytes` in all. What
-//    is beyond that goes back to malloc: nobody hoards.
+//    is beyond that goes back to its slab, and the slab to malloc: nobody hoards.
+//  - When a thread ends, which a runtime's workers do with it, its lists and all of
+//    the depot go back to their slabs: a runtime leaves no memory behind.
 //  - A free frame is in exactly one list. Lists are touched by their thread only,
 //    the depot under its lock.
 //
@@ -18,11 +20,11 @@
 // (The two lists are Bonwick's magazines: J. Bonwick, J. Adams, USENIX 2001.)
 #include <array>
 #include <atomic>
-#include <cstdlib>
 #include <new>
 #include <utility>
 
 #include <levada/runtime/sanitizer.hpp>
+#include <levada/runtime/slab_store.hpp>
 #include <levada/runtime/spin_lock.hpp>
 #include <levada/runtime/task_frame.hpp>
 
@@ -36,28 +38,13 @@ constexpr bool pooled = false;
 constexpr bool pooled = true;
 #endif
 
-constexpr std::size_t step = 16;
-/// malloc adds eight bytes and rounds up to sixteen: ask for what fits exactly.
-constexpr std::size_t header = 8;
-constexpr std::size_t classes = 64; // up to 1 KiB
+constexpr std::size_t classes = slab_store::sizes;
 constexpr std::uint32_t list_length = 128;
+/// So many at once come from the slabs.
+constexpr std::uint32_t slab_batch = 32;
 constexpr std::size_t depot_bytes = 8 * 1024 * 1024;
-constexpr std::uint32_t stretch_every = 64;
 
-struct free_block {
-  free_block* next;
-  /// Of the first block of a list in the depot: the next list.
-  free_block* next_list = nullptr;
-};
-
-constexpr std::size_t usable(std::size_t index) noexcept {
-  return (index + 1) * step - header;
-}
-
-/// The smallest size is as large as a free_block.
-constexpr std::size_t index_of(std::size_t size) noexcept {
-  return size <= step ? 1 : (size + header - 1) / step;
-}
+constinit slab_store slabs;
 
 struct frame_list {
   free_block* first = nullptr;
@@ -71,11 +58,6 @@ struct frame_list {
     --count;
     return std::exchange(first, first->next);
   }
-  void free_all() noexcept {
-    while (first != nullptr)
-      ::operator delete(std::exchange(first, first->next));
-    count = 0;
-  }
 };
 
 /// Full lists that no thread has.
@@ -83,7 +65,7 @@ class depot {
 public:
   /// False: there are enough.
   bool give(std::size_t index, frame_list& full) noexcept {
-    const auto bytes = list_length * usable(index);
+    const auto bytes = list_length * index * slab_store::step;
     spin_guard guard{lock_};
     const auto before = bytes_.load(std::memory_order_relaxed);
     if (before + bytes > depot_bytes)
@@ -106,10 +88,17 @@ public:
     if (first == nullptr)
       return {};
     bytes_.store(bytes_.load(std::memory_order_relaxed)
-                   - list_length * usable(index),
+                   - list_length * index * slab_store::step,
                  std::memory_order_relaxed);
     lists_[index] = first->next_list;
     return {first, list_length};
+  }
+
+  /// Gives all lists back to their slabs.
+  void empty(slab_store& to) noexcept {
+    for (std::size_t index = 0; index < classes; ++index)
+      for (auto list = take(index); list.first != nullptr; list = take(index))
+        to.give(index, list.first);
   }
 
 private:
@@ -123,48 +112,53 @@ private:
 
 constinit depot shared;
 
+void give_back_all() noexcept {
+  shared.empty(slabs);
+  slabs.trim();
+}
+
+/// For a library that is unloaded. Whoever comes later finds both as they were at
+/// first.
+struct at_unload {
+  ~at_unload() {
+    give_back_all();
+  }
+};
+const at_unload last;
+
 struct free_lists {
   /// Where frames go and come from.
   std::array<frame_list, classes> current{};
   /// Full or empty.
   std::array<frame_list, classes> spare{};
-  /// Frames that came from malloc.
-  std::uint32_t misses = 0;
-  /// True once the thread ends: what is freed later goes to malloc.
+  /// True once the thread ends: what is freed later goes to its slab.
   bool closed = false;
 
   ~free_lists() {
     for (std::size_t index = 0; index < classes; ++index) {
       for (auto* list : {&current[index], &spare[index]})
-        if (list->count != list_length || !shared.give(index, *list))
-          list->free_all();
+        slabs.give(index, std::exchange(*list, {}).first);
       current[index].count = list_length;
     }
     closed = true;
+    give_back_all();
   }
 };
 
 thread_local free_lists lists;
 
-/// malloc enlarges the heap of a thread by a page at a time, with a system call
-/// each. What was taken and given back at the heap's end stays with the heap.
-void stretch_heap() noexcept {
-  constexpr std::size_t length = 60 * 1024;
-  ::operator delete(::operator new(length, std::nothrow));
-}
-
 [[gnu::noinline]] void* allocate_slowly(free_lists& mine, std::size_t index) {
+  std::uint32_t count = mine.closed ? 1 : slab_batch;
+  if (mine.closed)
+    return slabs.take(index, count);
   auto& current = mine.current[index];
-  if (!mine.closed) {
-    current = mine.spare[index].count != 0
-                ? std::exchange(mine.spare[index], {})
-                : shared.take(index);
-    if (current.first != nullptr)
-      return current.pop();
+  current = mine.spare[index].count != 0 ? std::exchange(mine.spare[index], {})
+                                         : shared.take(index);
+  if (current.first == nullptr) {
+    auto* const first = slabs.take(index, count);
+    current = {first, count};
   }
-  if (++mine.misses % stretch_every == 0)
-    stretch_heap();
-  return ::operator new(usable(index));
+  return current.pop();
 }
 
 /// The current list is full.
@@ -172,31 +166,33 @@ void stretch_heap() noexcept {
                                       void* memory) noexcept {
   auto& current = mine.current[index];
   auto& spare = mine.spare[index];
-  if (mine.closed || (spare.count != 0 && !shared.give(index, spare))) {
-    ::operator delete(memory);
+  if (mine.closed) {
+    slabs.give(index, ::new (memory) free_block);
     return;
   }
+  if (spare.count != 0 && !shared.give(index, spare))
+    slabs.give(index, spare.first);
   spare = std::exchange(current, {});
   current.push(memory);
 }
 
 } // namespace
 
-void* allocate_frame(std::size_t size) {
-  const auto index = index_of(size);
-  if (!pooled || index >= classes)
+void* allocate_block(std::size_t size) {
+  if (!pooled || size > slab_store::largest)
     return ::operator new(size);
+  const auto index = slab_store::index_of(size);
   auto& mine = lists;
   auto& list = mine.current[index];
   return list.first != nullptr ? list.pop() : allocate_slowly(mine, index);
 }
 
-void release_frame(void* memory, std::size_t size) noexcept {
-  const auto index = index_of(size);
-  if (!pooled || index >= classes) {
+void release_block(void* memory, std::size_t size) noexcept {
+  if (!pooled || size > slab_store::largest) {
     ::operator delete(memory);
     return;
   }
+  const auto index = slab_store::index_of(size);
   auto& mine = lists;
   if (auto& list = mine.current[index]; list.count < list_length)
     list.push(memory);

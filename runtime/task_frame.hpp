@@ -30,6 +30,7 @@
 #include <levada/runtime/biased_lock.hpp>
 #include <levada/runtime/error.hpp>
 #include <levada/runtime/export.hpp>
+#include <levada/runtime/frame_pool.hpp>
 #include <levada/runtime/process_barrier.hpp>
 #include <levada/runtime/task_block.hpp>
 #include <levada/runtime/waiter.hpp>
@@ -295,9 +296,5 @@ LEVADA_API task_frame* current_root() noexcept;
 
 /// "app::consume" of the place of a coroutine; "" for no place.
 LEVADA_API std::string function_name(std::source_location place);
-
-/// Memory for a coroutine frame, from this thread's free list where possible.
-LEVADA_API void* allocate_frame(std::size_t size);
-LEVADA_API void release_frame(void* memory, std::size_t size) noexcept;
 
 } // namespace levada::detail

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <cstring>
+#include <latch>
 #include <mutex>
 #include <random>
 #include <thread>
@@ -164,16 +165,36 @@ TEST_CASE("what one thread has freed serves another, without malloc") {
   std::vector<void*> frames;
   for (std::size_t i = 0; i < count; ++i)
     frames.push_back(allocate_frame(size));
-  std::thread{[&] {
+  std::latch freed{1};
+  std::latch served{1};
+  std::thread other{[&] {
     for (auto* each : frames)
       release_frame(each, size);
-  }}.join();
+    freed.count_down();
+    served.wait(); // when it ends, all goes back
+  }};
+  freed.wait();
   const auto before = mallinfo2().uordblks;
   for (auto*& each : frames)
     each = allocate_frame(size);
   CHECK(mallinfo2().uordblks < before + size * count / 2);
+  served.count_down();
+  other.join();
   for (auto* each : frames)
     release_frame(each, size);
+}
+
+TEST_CASE("a thread that ends leaves no free frames behind") {
+  constexpr std::size_t size = 904;
+  const auto before = mallinfo2().uordblks;
+  std::thread{[] {
+    std::vector<void*> frames;
+    for (std::size_t i = 0; i < 5000; ++i)
+      frames.push_back(allocate_frame(size));
+    for (auto* each : frames)
+      release_frame(each, size);
+  }}.join();
+  CHECK(mallinfo2().uordblks < before + 64 * 1024);
 }
 
 #endif
