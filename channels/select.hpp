@@ -37,6 +37,19 @@ namespace detail {
 template <class Sequence, class... Cases>
 class select_slots;
 
+/// What a select without a channel case waits for besides: nothing.
+template <bool Needed>
+struct nil_case : select_case {
+  explicit nil_case(select_claim& claim)
+      : select_case(claim, select_engine::none, &nil_for_receiving(), false) {
+  }
+};
+template <>
+struct nil_case<false> {
+  explicit nil_case(select_claim&) noexcept {
+  }
+};
+
 template <std::size_t I, class Slot>
 struct indexed_slot {
   template <class Case>
@@ -51,16 +64,17 @@ template <std::size_t... I, class... Cases>
 class select_slots<std::index_sequence<I...>, Cases...>
     : private indexed_slot<I, slot_of<Cases>>... {
 public:
+  static constexpr bool has_channel = (slot_of<Cases>::on_channel || ...);
   /// Channel cases; at least one: a nil receive, when there is no other.
   static constexpr std::size_t count
     = std::max<std::size_t>((slot_of<Cases>::on_channel + ... + 0), 1);
 
   explicit select_slots(select_claim& claim, Cases&... from)
       : indexed_slot<I, slot_of<Cases>>(claim, from)...,
-        nothing_(claim, select_engine::none, &nil_for_receiving(), false) {
+        nothing_(claim) {
     std::size_t next = 0;
     (add(slot<I>(), next), ...);
-    if (next == 0)
+    if constexpr (!has_channel)
       cases_[next] = &nothing_;
     next = 0;
     (join(slot<I>(), next), ...);
@@ -93,7 +107,7 @@ private:
       slot.join(extra_, static_cast<std::uint32_t>(before));
   }
 
-  select_case nothing_;
+  [[no_unique_address]] nil_case<!has_channel> nothing_;
   std::array<select_case*, count> cases_{};
   select_engine::extra_cases extra_;
 };

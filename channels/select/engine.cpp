@@ -49,7 +49,7 @@ bool select_engine::suspend(task_frame& root, std::coroutine_handle<> leaf,
                             const extra_cases& extra) {
   cases_ = cases;
   count_ = count;
-  extra_ = extra;
+  extra_ = &extra;
   if (try_each(biased, now_for(extra, root.home().time))) {
     if (!root.spend()) [[likely]]
       return false;
@@ -71,6 +71,8 @@ bool select_engine::start(waiter& who, select_case** cases,
                           std::uint32_t count) {
   cases_ = cases;
   count_ = count;
+  static const extra_cases no_others;
+  extra_ = &no_others;
   return enlist_all(who);
 }
 
@@ -78,7 +80,7 @@ void select_engine::poll(select_case** cases, std::uint32_t count, bool biased,
                          const extra_cases& extra) {
   cases_ = cases;
   count_ = count;
-  extra_ = extra;
+  extra_ = &extra;
   const auto now = current_time();
   if (!try_each(biased, now) && prepare(extra, now))
     enlist_all(thread_waiter::mine()); // (nobody is enlisted: otherwise wins)
@@ -89,7 +91,7 @@ void select_engine::block(select_case** cases, std::uint32_t count, bool biased,
   forbid_blocking_in_task("blocking_select");
   cases_ = cases;
   count_ = count;
-  extra_ = extra;
+  extra_ = &extra;
   if (try_each(biased, now_for(extra, clock::steady())))
     return;
   auto& self = thread_waiter::mine();
@@ -135,10 +137,10 @@ bool select_engine::try_each(bool biased, time_point now) {
   };
   std::array<rival, 2> rivals{};
   std::uint32_t left = 0;
-  if (extra_.before_time != none && time_has_come(now))
-    rivals[left++] = {extra_.time, extra_.before_time};
-  if (extra_.before_stop != none && extra_.token.stop_requested())
-    rivals[left++] = {extra_.stop, extra_.before_stop};
+  if (extra_->before_time != none && time_has_come(now))
+    rivals[left++] = {extra_->time, extra_->before_time};
+  if (extra_->before_stop != none && extra_->token.stop_requested())
+    rivals[left++] = {extra_->stop, extra_->before_stop};
   if (left == 2
       && (biased ? std::tie(rivals[1].before, rivals[1].index)
                      < std::tie(rivals[0].before, rivals[0].index)
@@ -248,8 +250,8 @@ bool select_engine::enlist_all(waiter& who) {
     }
     if (winner_ != none) {
       // ready after all
-    } else if (extra_.otherwise != none) {
-      won(extra_.otherwise);
+    } else if (extra_->otherwise != none) {
+      won(extra_->otherwise);
     } else if (root_ != nullptr && root_->cancelled()) {
       // no winner: cancelled
     } else {
@@ -319,12 +321,12 @@ std::uint32_t select_engine::settle() {
 
 void select_engine::expire(timer_node& node, wake_list& wakes) noexcept {
   auto& self = static_cast<select_engine&>(node);
-  if (self.claim_.win_as_limit(self.extra_.time))
+  if (self.claim_.win_as_limit(self.extra_->time))
     wakes.add(*self.who_);
 }
 
 void select_engine::stopper::operator()() const noexcept {
-  if (self->claim_.win_as_limit(self->extra_.stop))
+  if (self->claim_.win_as_limit(self->extra_->stop))
     wake(*self->who_);
 }
 

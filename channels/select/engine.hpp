@@ -57,7 +57,8 @@ public:
   select_engine(const select_engine&) = delete;
   select_engine& operator=(const select_engine&) = delete;
 
-  /// What else may end the wait: set before running, `none` for not at all.
+  /// What else may end the wait: set before running, `none` for not at all. Its
+  /// owner keeps it where it is until settle().
   struct extra_cases {
     std::uint32_t otherwise = none;
     std::uint32_t time = none;
@@ -111,7 +112,7 @@ private:
   bool prepare(const extra_cases& extra, time_point now);
   bool try_each(bool biased, time_point now);
   bool time_has_come(time_point now) const noexcept {
-    return extra_.time != none && extra_.deadline <= now;
+    return extra_->time != none && extra_->deadline <= now;
   }
   bool enlist_all(waiter& who);
   static bool try_case(select_case& one, wake_list& wakes, stray_list& strays);
@@ -130,7 +131,8 @@ private:
   std::uint32_t winner_ = none;
   bool enlisted_ = false;
   bool armed_ = false;
-  extra_cases extra_;
+  /// The owner's, which outlives the engine.
+  const extra_cases* extra_ = nullptr;
   waiter* who_ = nullptr;
   task_frame* root_ = nullptr;
   std::source_location line_;
