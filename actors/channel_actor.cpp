@@ -18,6 +18,7 @@
 #include <levada/runtime/frame_pool.hpp>
 #include <levada/runtime/posted_job.hpp>
 #include <levada/runtime/sanitizer.hpp>
+#include <levada/runtime/slab_store.hpp>
 
 #if defined(LEVADA_THREAD_SANITIZER) && !defined(LEVADA_CAF_INSTRUMENTED)
 extern "C" void __tsan_acquire(void*);
@@ -98,7 +99,7 @@ public:
 
   static channel_directory& home_of(const channel_actor& actor) noexcept {
     static_assert(sizeof(control_) + sizeof(home_) == CAF_CACHE_LINE_SIZE
-                    && alignof(channel_actor) <= 16,
+                    && alignof(channel_actor) <= slab_store::step,
                   "CAF expects the actor a cache line behind its block");
     return *reinterpret_cast<const channel_storage*>(
               caf::actor_control_block::from(&actor))
