@@ -221,12 +221,10 @@ void engine::destroy(task_frame& root) noexcept {
   root.intrusive_ptr_release_impl();
 }
 
-// By regions of memory: tasks of a crowd lie side by side and end in the order
-// they were made, so that a worker that runs a stretch of them keeps to one lock
-// and to one stretch of the list, which it has in the cache.
+// Neighbours in memory stand in different shards, and there are many: workers that
+// end two stretches of one crowd, frame after frame, seldom meet at a lock.
 engine::live_shard& engine::shard_of(const task_frame& root) noexcept {
-  constexpr int region = 15;
-  return shards_[(reinterpret_cast<std::uintptr_t>(&root) >> region)
+  return shards_[(reinterpret_cast<std::uintptr_t>(&root) >> 8)
                  % shards_.size()];
 }
 
