@@ -62,6 +62,7 @@ bias_seat& take_seat() noexcept {
       continue;
     taken[number] = true;
     mine = &seats[number];
+    mine->crossings = 0; // those of who had the seat before
     if (mine->number() == 0) {
       mine->token.store(static_cast<std::uint16_t>(256 + number),
                         std::memory_order_relaxed);

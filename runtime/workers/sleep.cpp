@@ -22,8 +22,11 @@
 #include <utility>
 
 #include <levada/runtime/futex.hpp>
+#include <levada/runtime/pause_point.hpp>
 
 namespace levada::detail {
+
+constinit std::atomic<pause_hook> on_pause{nullptr};
 
 bool worker_pool::quiet() const noexcept {
   return idle_count_.load(std::memory_order_seq_cst) == workers_.size()
@@ -92,6 +95,7 @@ bool worker_pool::remove_idle(worker& self) noexcept {
 
 job worker_pool::park(worker& self) {
   learn_from_wake(self);
+  pause_at(pause_point::out_of_work, self);
   {
     spin_guard guard{idle_lock_};
     add_idle(self);
@@ -146,6 +150,7 @@ bool worker_pool::sleep_for_signal(worker& self, bool asked,
   while (self.signal.load(std::memory_order_acquire) == 0) {
     const auto look = keep_time(self);
     const auto until = std::min(look, ask_at);
+    pause_at(pause_point::about_to_sleep, self);
     if (until == time_point::max())
       futex_wait(self.signal, 0);
     else if (futex_wait_until(self.signal, 0, until))

@@ -21,6 +21,7 @@
 
 #include <algorithm>
 
+#include <levada/runtime/pause_point.hpp>
 #include <levada/runtime/timer_queue.hpp>
 
 namespace levada::detail {
@@ -70,6 +71,7 @@ worker_pool::time_point worker_pool::keep_time(worker& self) noexcept {
       std::swap(*position, idle_.front());
   }
   for (;;) {
+    pause_at(pause_point::about_to_keep_time, self);
     // seq_cst: pairs with timer_armed(); see timer_queue
     cover_.store(look, std::memory_order_seq_cst);
     const auto again = timers->next_look();

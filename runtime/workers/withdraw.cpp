@@ -23,6 +23,7 @@
 #include <utility>
 
 #include <levada/runtime/biased_lock.hpp>
+#include <levada/runtime/pause_point.hpp>
 
 namespace levada::detail {
 
@@ -85,6 +86,7 @@ job worker_pool::withdraw(worker& self) {
   // First the watch: else a push that sees an idle worker and no watch wakes this
   // one, which would take those jobs again.
   const bool watching = claim_watch();
+  pause_at(pause_point::gave_its_jobs_up, self);
   {
     spin_guard guard{idle_lock_};
     if (idle_.size() + 1 >= workers_.size()) {

@@ -1,0 +1,420 @@
+// What happens in the middle of falling asleep, of keeping the time and of
+// withdrawing: each test holds a worker at one place while it does the rest.
+#include <catch.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include <levada/runtime/biased_lock.hpp>
+#include <levada/runtime/pause_point.hpp>
+#include <levada/runtime/timer_queue.hpp>
+#include <levada/runtime/worker_pool.hpp>
+
+#include "support.hpp"
+
+using namespace std::chrono_literals;
+using levada::detail::biased_lock;
+using levada::detail::job;
+using levada::detail::on_pause;
+using levada::detail::pause_point;
+using levada::detail::timer_node;
+using levada::detail::timer_queue;
+using levada::detail::wake_list;
+using levada::detail::worker;
+using levada::detail::worker_pool;
+
+namespace {
+
+/// Holds the first worker that comes to a place, until it is let go.
+class hold {
+public:
+  explicit hold(pause_point where) : where_(where) {
+    current = this;
+    on_pause = [](pause_point at, worker& who) { current->come(at, who); };
+  }
+  ~hold() {
+    on_pause = nullptr;
+  }
+  hold(const hold&) = delete;
+  hold& operator=(const hold&) = delete;
+
+  /// From now on. Before, nobody is held.
+  void begin() {
+    state_ = state::open;
+  }
+  bool reached() {
+    return test::eventually([this] { return state_ == state::held; });
+  }
+  void let_go() {
+    state_ = state::over;
+    state_.notify_all();
+  }
+
+  /// What the worker itself does, once let go, before it goes on.
+  std::function<void(worker&)> then = [](worker&) {};
+
+private:
+  enum class state { not_yet, open, held, over };
+
+  void come(pause_point at, worker& who) {
+    auto open = state::open;
+    if (at != where_ || !state_.compare_exchange_strong(open, state::held))
+      return;
+    state_.notify_all();
+    state_.wait(state::held);
+    then(who);
+  }
+
+  static inline hold* current = nullptr;
+  const pause_point where_;
+  std::atomic<state> state_{state::not_yet};
+};
+
+struct counting_node : timer_node {
+  explicit counting_node(std::chrono::steady_clock::duration in)
+      : timer_node(&counting_node::fire) {
+    when = std::chrono::steady_clock::now() + in;
+  }
+  static void fire(timer_node& self, wake_list&) noexcept {
+    ++static_cast<counting_node&>(self).fired;
+  }
+  bool fires() {
+    return test::eventually([this] { return fired == 1; });
+  }
+  std::atomic<int> fired{0};
+};
+
+/// Workers that keep the time, with `armed` from the beginning, and run every job they
+/// get by `run`. Make it after the hold, and let that go before the end.
+class crew {
+public:
+  using runner = std::function<void(worker&, job)>;
+
+  crew(std::size_t workers, runner run, timer_node* armed = nullptr)
+      : pool(workers),
+        timers(levada::clock::steady(), workers + 1),
+        run_(std::move(run)) {
+    timers.keep_by(pool);
+    if (armed != nullptr)
+      timers.arm(*armed);
+    for (std::size_t i = 0; i < workers; ++i)
+      threads_.emplace_back([this] {
+        auto& self = pool.enlist();
+        levada::detail::take_seat();
+        for (job next = pool.next(self); next != stop; next = pool.next(self)) {
+          if ((std::exchange(self.news, std::uint8_t{0}) & worker::timed) != 0)
+            pool.hand_time_over();
+          run_(self, next);
+        }
+      });
+  }
+  ~crew() {
+    for (std::size_t i = 0; i < threads_.size(); ++i)
+      pool.push_global(stop);
+    for (auto& each : threads_)
+      each.join();
+  }
+
+  bool falls_asleep() {
+    return test::eventually([this] { return pool.quiet(); });
+  }
+
+  worker_pool pool;
+  timer_queue timers;
+
+private:
+  static constexpr job stop = UINTPTR_MAX;
+  const runner run_;
+  std::vector<std::thread> threads_;
+};
+
+constexpr auto nothing = [](worker&, job) {};
+
+/// The worker that runs it finds at its next look that its time went into crossings.
+void lose_by_crossings() {
+  levada::detail::this_seat().crossings += 1'000'000;
+}
+
+} // namespace
+
+// -- a worker falls asleep, and a job comes from outside -----------------------
+
+TEST_CASE("a job that comes before its only worker is known to be idle runs") {
+  hold at{pause_point::out_of_work};
+  std::atomic<int> ran{0};
+  crew crew{1, [&](worker&, job) { ++ran; }};
+  at.begin();
+  crew.pool.push_global(1); // whatever it does now, it comes by again
+  const bool held = at.reached();
+  const int before = ran;
+  crew.pool.push_global(2);
+  const auto idle = crew.pool.idle();
+  at.let_go();
+  CHECK(held);
+  CHECK(idle == 0); // so nobody was woken
+  CHECK(test::eventually([&] { return ran == 2; }));
+  CHECK(before <= 1);
+}
+
+TEST_CASE(
+  "a job that comes when its only worker has looked around, but does "
+  "not sleep yet, runs") {
+  hold at{pause_point::about_to_sleep};
+  at.begin();
+  std::atomic<int> ran{0};
+  crew crew{1, [&](worker&, job) { ++ran; }};
+  const bool held = at.reached();
+  const auto idle = crew.pool.idle();
+  crew.pool.push_global(1);
+  at.let_go();
+  CHECK(held);
+  CHECK(idle == 1);
+  CHECK(test::eventually([&] { return ran == 1; }));
+}
+
+// -- who keeps the time --------------------------------------------------------
+
+TEST_CASE(
+  "a timer that is armed when the keeper of the time has looked, but not "
+  "said until when it sleeps, fires") {
+  hold at{pause_point::about_to_keep_time};
+  at.begin();
+  counting_node far{1h};
+  crew crew{1, nothing, &far};
+  const bool held = at.reached();
+  counting_node near{1ms};
+  crew.timers.arm(near);
+  at.let_go();
+  CHECK(held);
+  CHECK(near.fires());
+  CHECK(far.fired == 0);
+  CHECK(crew.timers.disarm(far));
+}
+
+TEST_CASE(
+  "a timer that is armed when the keeper of the time is about to sleep for "
+  "longer fires") {
+  hold at{pause_point::about_to_sleep};
+  at.begin();
+  counting_node far{1h};
+  crew crew{1, nothing, &far};
+  const bool held = at.reached();
+  counting_node near{1ms};
+  crew.timers.arm(near);
+  at.let_go();
+  CHECK(held);
+  CHECK(near.fires());
+  CHECK(far.fired == 0);
+  CHECK(crew.timers.disarm(far));
+}
+
+TEST_CASE(
+  "a keeper of the time that is given a job while it goes to sleep keeps it "
+  "again afterwards") {
+  hold at{pause_point::about_to_sleep};
+  at.begin();
+  counting_node soon{20ms};
+  std::atomic<int> ran{0};
+  crew crew{1, [&](worker&, job) { ++ran; }, &soon};
+  const bool held = at.reached();
+  crew.pool.push_global(1);
+  at.let_go();
+  CHECK(held);
+  CHECK(soon.fires());
+  CHECK(test::eventually([&] { return ran == 1; }));
+}
+
+TEST_CASE("when the keeper of the time is stuck in a job another keeps it") {
+  // Both workers get a job; who keeps the time, if that is settled by then, is the
+  // last to be woken. The first to be free is to take it over.
+  std::atomic<bool> second_began{false};
+  std::atomic<bool> go_on{false};
+  std::atomic<bool> over{false};
+  hold at{pause_point::out_of_work};
+  counting_node soon{50ms};
+  crew crew{2,
+            [&](worker&, job which) {
+              if (which == 2)
+                second_began = true;
+              if (which <= 2)
+                (which == 1 ? go_on : over).wait(false);
+            },
+            &soon};
+  const bool slept = crew.falls_asleep();
+  crew.pool.push_global(1);
+  const bool first = test::eventually([&] { return crew.pool.idle() == 1; });
+  crew.pool.push_global(2);
+  const bool second = test::eventually([&] { return second_began.load(); });
+  at.begin();
+  go_on = true;
+  go_on.notify_all();
+  const bool held = at.reached(); // the one that is free, before it is idle
+  const auto awake = crew.pool.idle();
+  at.let_go();
+  const bool fired = soon.fires();
+  over = true;
+  over.notify_all();
+  CHECK(slept);
+  CHECK(first);
+  CHECK(second);
+  CHECK(held);
+  CHECK(awake == 0);
+  CHECK(fired);
+}
+
+// -- withdrawing ---------------------------------------------------------------
+
+TEST_CASE("a job that comes from outside while a worker withdraws runs") {
+  hold at{pause_point::gave_its_jobs_up};
+  constexpr job busy = 1000;
+  constexpr job crossing = 1001;
+  std::atomic<bool> began{false};
+  std::atomic<bool> go_on{false};
+  std::atomic<int> ran{0};
+  worker_pool* pool = nullptr;
+  crew crew{2, [&](worker& self, job which) {
+              if (which == busy) {
+                began = true;
+                go_on.wait(false);
+              } else if (which == crossing) {
+                for (job each = 1; each <= 40; ++each)
+                  pool->push_back(self, each);
+                lose_by_crossings();
+              } else {
+                ++ran;
+              }
+            }};
+  pool = &crew.pool;
+  const bool slept = crew.falls_asleep();
+  crew.pool.push_global(busy); // so that the other counts as awake
+  const bool awake = test::eventually([&] { return began.load(); });
+  at.begin();
+  crew.pool.push_global(crossing);
+  const bool held = at.reached();
+  const int before = ran;
+  crew.pool.push_global(41);
+  const auto idle = crew.pool.idle();
+  at.let_go();
+  go_on = true;
+  go_on.notify_all();
+  CHECK(slept);
+  CHECK(awake);
+  CHECK(held);
+  CHECK(before < static_cast<int>(worker_pool::look_at_clock));
+  CHECK(idle == 0); // so nobody was woken
+  CHECK(test::eventually([&] { return ran == 41; }));
+}
+
+TEST_CASE(
+  "a worker that would be the last to sleep does not withdraw, and is "
+  "relieved when it is stuck") {
+  // While it withdraws the other runs what it gave up, and falls asleep.
+  hold at{pause_point::gave_its_jobs_up};
+  constexpr job busy = 1000;
+  constexpr job crossing = 1001;
+  constexpr job stuck = 1002;
+  constexpr job relief = 1003;
+  std::atomic<bool> began{false};
+  std::atomic<bool> go_on{false};
+  std::atomic<bool> relieved{false};
+  std::atomic<bool> unstuck{false};
+  std::atomic<int> ran{0};
+  worker_pool* pool = nullptr;
+  crew crew{2, [&](worker& self, job which) {
+              if (which == busy) {
+                began = true;
+                go_on.wait(false);
+              } else if (which == crossing) {
+                for (job each = 1; each <= 40; ++each)
+                  pool->push_back(self, each);
+                lose_by_crossings();
+              } else if (which == stuck) {
+                pool->push_next(self, relief);
+                relieved.wait(false);
+                unstuck = true;
+              } else if (which == relief) {
+                relieved = true;
+                relieved.notify_all();
+              } else {
+                ++ran;
+              }
+            }};
+  pool = &crew.pool;
+  at.then = [&](worker& self) {
+    self.job_ns = 0; // nobody is to be woken for the sake of this job
+    pool->push_back(self, stuck);
+  };
+  const bool slept = crew.falls_asleep();
+  crew.pool.push_global(busy); // so that the other counts as awake
+  const bool awake = test::eventually([&] { return began.load(); });
+  at.begin();
+  crew.pool.push_global(crossing);
+  const bool held = at.reached();
+  go_on = true;
+  go_on.notify_all();
+  const bool other_sleeps
+    = test::eventually([&] { return ran == 40 && crew.pool.idle() == 1; });
+  at.let_go();
+  const bool good = test::eventually([&] { return unstuck.load(); });
+  if (!good) { // so that the test ends
+    relieved = true;
+    relieved.notify_all();
+  }
+  CHECK(slept);
+  CHECK(awake);
+  CHECK(held);
+  CHECK(other_sleeps);
+  CHECK(good);
+}
+
+TEST_CASE("a lock that is biased to a worker that withdraws can be taken") {
+  hold at{pause_point::gave_its_jobs_up};
+  constexpr job busy = 1000;
+  constexpr job crossing = 1001;
+  std::atomic<bool> began{false};
+  std::atomic<bool> go_on{false};
+  biased_lock lock;
+  int guarded = 0;
+  worker_pool* pool = nullptr;
+  crew crew{2, [&](worker& self, job which) {
+              if (which == busy) {
+                began = true;
+                go_on.wait(false);
+              } else if (which == crossing) {
+                for (int i = 0; i < 10'000; ++i) {
+                  const levada::detail::seat_guard guard{lock};
+                  ++guarded;
+                }
+                for (job each = 1; each <= 40; ++each)
+                  pool->push_back(self, each);
+                lose_by_crossings();
+              }
+            }};
+  pool = &crew.pool;
+  const bool slept = crew.falls_asleep();
+  crew.pool.push_global(busy); // so that the other counts as awake
+  const bool awake = test::eventually([&] { return began.load(); });
+  at.begin();
+  crew.pool.push_global(crossing);
+  const bool held = at.reached();
+  lock.lock(); // for ever, if the worker were inside
+  const int seen = guarded;
+  lock.unlock();
+  at.let_go();
+  const bool withdrew = test::eventually([&] { return crew.pool.idle() == 1; });
+  lock.lock();
+  ++guarded;
+  lock.unlock();
+  go_on = true;
+  go_on.notify_all();
+  CHECK(slept);
+  CHECK(awake);
+  CHECK(held);
+  CHECK(seen == 10'000);
+  CHECK(withdrew);
+  CHECK(guarded == 10'001);
+}
