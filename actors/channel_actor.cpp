@@ -217,7 +217,7 @@ void channel_actor::exit(const caf::error& why) {
   const bool kill = why == caf::exit_reason::kill;
   if (!why)
     return; // a linked actor ended well
-  std::unique_ptr<channel_attachment> kept = std::make_unique<kept_error>(why);
+  std::shared_ptr<channel_attachment> kept = std::make_shared<kept_error>(why);
   bool drops = kill;
   auto cause = std::make_exception_ptr(
     std::runtime_error{"exit message: " + to_text(why)});
@@ -247,11 +247,12 @@ void channel_actor::end(close_reason why) {
   close_quietly({why, nullptr, why == close_reason::killed});
   if (getf(is_terminated_flag))
     return;
-  std::unique_ptr<channel_attachment> kept;
+  // It stays there: another one may be here, too, and end it first.
+  std::shared_ptr<channel_attachment> kept;
   {
     spin_guard guard{lock};
     if (rare() != nullptr)
-      std::swap(kept, rare()->exit_reason);
+      kept = rare()->exit_reason;
   }
   auto reason = kept != nullptr ? static_cast<kept_error&>(*kept).what
                                 : exit_reason_of(why);

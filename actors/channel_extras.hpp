@@ -50,7 +50,7 @@ struct channel_extras {
   /// message that it knows.
   std::atomic<channel_door*> door{nullptr};
   /// Of the exit message that closed it: what the actor ends with, or null.
-  std::unique_ptr<channel_attachment> exit_reason;
+  std::shared_ptr<channel_attachment> exit_reason;
   /// Set before the channel is shown to anybody; lives as long as the channel.
   std::unique_ptr<channel_attachment> attachment;
 };

@@ -115,6 +115,26 @@ TEST_CASE("linking to a channel that has ended does not hang") {
   SUCCEED();
 }
 
+TEST_CASE("two that end a channel at once tell of the same reason") {
+  // Who receives the last item ends it, and so does the job that the exit message
+  // leaves to a worker.
+  runtime rt{{.workers = 1}};
+  int others = 0;
+  for (int i = 0; i < 2000; ++i) {
+    auto [tx, rx] = make_channel<int>(rt, {.capacity = 1});
+    if (!tx.try_send(1))
+      ++others;
+    caf::scoped_actor self{rt.system()};
+    self->monitor(tx.as_actor());
+    caf::anon_send_exit(tx.as_actor(), caf::exit_reason::user_shutdown);
+    if (!rx.try_receive())
+      ++others;
+    if (down(self) != caf::exit_reason::user_shutdown)
+      ++others;
+  }
+  CHECK(others == 0);
+}
+
 TEST_CASE("what an exit message does to a channel is an option") {
   runtime rt{{.workers = 1}};
   std::atomic<int> dead{0};

@@ -17,6 +17,18 @@ using levada::detail::slab_store;
 
 namespace {
 
+struct trim {
+  void operator()(slab_store* store) const {
+    store->trim();
+    delete store;
+  }
+};
+
+/// One that leaves nothing behind when all blocks have come back.
+std::unique_ptr<slab_store, trim> make_store() {
+  return std::unique_ptr<slab_store, trim>{new slab_store};
+}
+
 /// So many blocks, each filled with its own mark.
 std::vector<unsigned char*> take_blocks(slab_store& from, std::size_t size,
                                         std::size_t wanted) {
@@ -54,7 +66,7 @@ void give_blocks(slab_store& to, std::size_t size,
 } // namespace
 
 TEST_CASE("blocks of a slab are aligned, and do not overlap") {
-  const auto store = std::make_unique<slab_store>();
+  const auto store = make_store();
   for (const std::size_t size : {16, 24, 48, 296, 304, 1024}) {
     const auto blocks = take_blocks(*store, size, 600); // in several slabs
     CHECK(blocks.size() == 600);
@@ -77,7 +89,7 @@ TEST_CASE("every size up to the largest has blocks that hold it") {
 }
 
 TEST_CASE("a block that came back to a full slab is given again") {
-  const auto store = std::make_unique<slab_store>();
+  const auto store = make_store();
   constexpr std::size_t size = 1024;
   auto blocks = take_blocks(*store, size, 1000);
   auto* const back = blocks[100];
@@ -93,7 +105,7 @@ TEST_CASE("a block that came back to a full slab is given again") {
 #ifndef LEVADA_SANITIZED // mallinfo2() knows nothing of their heaps
 
 TEST_CASE("slabs that nobody uses go back to malloc, but for one") {
-  const auto store = std::make_unique<slab_store>();
+  const auto store = make_store();
   constexpr std::size_t size = 512;
   constexpr std::size_t slab = 64 * 1024;
   const auto before = mallinfo2().uordblks;
@@ -112,7 +124,7 @@ TEST_CASE("slabs that nobody uses go back to malloc, but for one") {
 }
 
 TEST_CASE("trimming leaves slabs alone that somebody uses") {
-  const auto store = std::make_unique<slab_store>();
+  const auto store = make_store();
   constexpr std::size_t size = 512;
   auto blocks = take_blocks(*store, size, 500);
   const std::vector<unsigned char*> kept{blocks[0], blocks[200]};
@@ -133,7 +145,7 @@ TEST_CASE("trimming leaves slabs alone that somebody uses") {
 #endif
 
 TEST_CASE("threads that take and give blocks of one size do not meet in one") {
-  const auto store = std::make_unique<slab_store>();
+  const auto store = make_store();
   constexpr std::size_t size = 208;
   std::atomic<bool> intact{true};
   const auto use = [&](std::size_t most) {
