@@ -98,11 +98,12 @@ void thread_waiter::signal() noexcept {
 }
 
 bool thread_patience::rest() noexcept {
-  if (self_ == nullptr) {
-    self_ = &thread_waiter::mine();
-    looks_ = self_->habits.looks();
+  if (habits_ == nullptr) {
+    auto& self = thread_waiter::mine();
+    habits_ = &self.habits;
+    looks_ = habits_->looks();
+    self.pass(wait_point::resting);
   }
-  self_->pass(wait_point::resting);
   if (looked_ < looks_) {
     for (std::uint32_t i = 0; i < next_; ++i)
       pause_cpu();
@@ -110,18 +111,18 @@ bool thread_patience::rest() noexcept {
     next_ = std::min(2 * next_, longest_rest);
     return true;
   }
-  if (spell_.yield(self_->habits))
+  if (spell_.yield(*habits_))
     return true;
-  self_->habits.slept();
-  self_->pass(wait_point::tired);
+  habits_->slept();
+  thread_waiter::mine().pass(wait_point::tired);
   return false;
 }
 
 void thread_patience::note_success() noexcept {
   if (spell_.begun())
-    self_->habits.yielding_paid();
+    habits_->yielding_paid();
   else
-    self_->habits.looking_paid(looked_);
+    habits_->looking_paid(looked_);
 }
 
 namespace {

@@ -35,7 +35,7 @@ namespace levada::detail {
 
 /// Where a wait may be when somebody else comes in between.
 enum class wait_point : std::uint8_t {
-  resting,   ///< between two tries, not enlisted
+  resting,   ///< before its first rest between two tries, not enlisted
   tired,     ///< its patience is at an end, it tries once more, and enlists
   enlisted,  ///< it stands in a queue, its limits are not armed
   limited,   ///< its limits are armed
@@ -186,7 +186,7 @@ public:
 
   /// The last try found something. (When none does, rest() has seen to it.)
   void paid() noexcept {
-    if (self_ != nullptr)
+    if (habits_ != nullptr)
       note_success();
   }
 
@@ -194,7 +194,7 @@ private:
   void note_success() noexcept;
 
   /// The thread's; null before the first rest.
-  thread_waiter* self_ = nullptr;
+  waiting_habits* habits_ = nullptr;
   std::uint32_t next_;
   std::uint32_t looks_ = 0;
   std::uint32_t looked_ = 0;
