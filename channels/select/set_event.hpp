@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <system_error>
 
+#include <levada/channels/select/cases.hpp>
 #include <levada/channels/select/set_core.hpp>
 
 namespace levada {
