@@ -19,7 +19,7 @@ constinit spin_lock seats_lock;
 constinit std::array<bool, most_seats + 1> taken{};
 
 constinit thread_local bias_seat unnumbered;
-LEVADA_HOT_THREAD_LOCAL constinit thread_local bias_seat* mine = nullptr;
+constinit thread_local bias_seat* mine = nullptr;
 
 /// Gives the thread's seat back.
 struct seat_leaver {

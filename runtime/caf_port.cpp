@@ -110,6 +110,7 @@ public:
       this_unit = self;
       this_context = &data.context;
       data.context.seat = &take_seat();
+      data.context.self = data.self;
     }
     for (;;) {
       const job next = pool.next(*data.self);

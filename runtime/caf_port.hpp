@@ -53,9 +53,8 @@ public:
 
   caf::actor_system& system() noexcept;
 
-  /// Queues a woken task: next on this worker, or from outside.
-  void ready(task_frame& root) noexcept {
-    auto* self = this_worker();
+  /// Queues a woken task: next on `self`, which this thread is, or from outside.
+  void ready(task_frame& root, worker* self) noexcept {
     if (self != nullptr && self->pool == pool_) [[likely]]
       pool_->push_next(*self, job_of(root));
     else

@@ -557,15 +557,25 @@ namespace {
   }
 }
 
-} // namespace
-
-void wake(waiter& who) noexcept {
+/// `self`: the worker this thread is, or null.
+[[gnu::always_inline]] inline void wake_from(waiter& who,
+                                             worker* self) noexcept {
   if (who.kind == waiter::party::task) [[likely]] {
     auto& root = static_cast<task_frame&>(who);
-    root.home().ready(root);
+    root.home().ready(root, self);
   } else {
     wake_other(who);
   }
+}
+
+} // namespace
+
+void wake(waiter& who) noexcept {
+  wake_from(who, this_worker());
+}
+
+void wake(waiter& who, const run_context& here) noexcept {
+  wake_from(who, here.self);
 }
 
 void wake_list::fire() noexcept {

@@ -64,7 +64,7 @@ private:
 
 /// Where the roots of this thread run, or null. From one call of engine::run() to
 /// the next a worker keeps it, so that starting a task takes no thread-local.
-LEVADA_HOT_THREAD_LOCAL extern constinit thread_local run_context* this_context;
+extern constinit thread_local run_context* this_context;
 
 class engine {
 public:
@@ -83,8 +83,8 @@ public:
              std::source_location spawned, std::unique_ptr<task_extra> extra);
 
   /// Queues a task that was woken / that yields.
-  void ready(task_frame& root) noexcept {
-    host_.ready(root);
+  void ready(task_frame& root, worker* self) noexcept {
+    host_.ready(root, self);
   }
   void ready_last(task_frame& root) noexcept {
     host_.ready_last(root);

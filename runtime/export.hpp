@@ -9,10 +9,6 @@
 
 #include <levada/runtime/requirements.hpp>
 
-/// A thread-local of a few bytes that is read for every message: its address is
-/// known without a call, also in a shared library.
-#define LEVADA_HOT_THREAD_LOCAL [[gnu::tls_model("initial-exec")]]
-
 #if !defined(LEVADA_SHARED)
 #  define LEVADA_API
 #elif !defined(_WIN32)

@@ -14,8 +14,7 @@ namespace levada::detail {
 
 /// About how often this thread could have passed something on while it waited for
 /// spin locks.
-LEVADA_HOT_THREAD_LOCAL extern constinit thread_local std::uint32_t
-  waits_for_locks;
+extern constinit thread_local std::uint32_t waits_for_locks;
 
 class spin_lock {
 public:

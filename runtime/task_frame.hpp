@@ -32,6 +32,7 @@
 #include <levada/runtime/export.hpp>
 #include <levada/runtime/frame_pool.hpp>
 #include <levada/runtime/process_barrier.hpp>
+#include <levada/runtime/run_context.hpp>
 #include <levada/runtime/task_block.hpp>
 #include <levada/runtime/waiter.hpp>
 
@@ -39,20 +40,7 @@ namespace levada::detail {
 
 class engine;
 class task_awaiter_base;
-class task_frame;
 struct task_extra;
-
-/// The run loop's side of running a task.
-struct run_context {
-  /// The root that runs, or null.
-  task_frame* root = nullptr;
-  /// The coroutine to go on with when the current one has suspended.
-  std::coroutine_handle<> next;
-  /// A recent time, in milliseconds since the engine began.
-  std::uint32_t recent = 0;
-  /// The thread's seat at locks that are biased.
-  bias_seat* seat = nullptr;
-};
 
 /// A wait that is no channel's (a sleep, a join, a nil channel), as seen by
 /// whoever cancels the task.
@@ -140,6 +128,10 @@ public:
     return false;
   }
 
+  /// Where it runs. Good until it parks.
+  run_context& context() const noexcept {
+    return *static_cast<run_context*>(resume_point_);
+  }
   /// The seat of the worker it runs on. Good until it parks.
   bias_seat& seat() const noexcept {
     return *context().seat;
@@ -236,10 +228,6 @@ private:
                               : nullptr;
   }
   std::source_location spawned() const noexcept;
-
-  run_context& context() const noexcept {
-    return *static_cast<run_context*>(resume_point_);
-  }
 
   // (the bytes up to since_ share a word with waiter::kind)
   /// An errc once cancelled; only ever goes from 0 to that.

@@ -74,7 +74,7 @@ struct alignas(64) worker {
 };
 
 /// The worker this thread is, or null.
-LEVADA_HOT_THREAD_LOCAL extern constinit thread_local worker* current_worker;
+extern constinit thread_local worker* current_worker;
 
 inline worker* this_worker() noexcept {
   return current_worker;

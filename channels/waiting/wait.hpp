@@ -93,7 +93,7 @@ protected:
     }
     if (auto* partner = step_.settle_with_partner()) {
       channel.lock.unlock(seat);
-      wake(*partner);
+      wake(*partner, root.context());
       return attempt::settled;
     }
     return go_on_locked(leaf, root, park);
