@@ -13,8 +13,7 @@ constexpr channel_setup no_setup{&no_items};
 
 class lone_core final : public channel_core {
 public:
-  lone_core(std::uint64_t id, close_reason state)
-      : channel_core(no_setup, id) {
+  lone_core(std::uint64_t id, close_reason state) : channel_core(no_setup, id) {
     closed = state;
   }
 };

@@ -367,35 +367,6 @@ TEST_CASE("a job in the global queue that nobody comes to is taken over") {
   CHECK(taken == worker::ring_size + 1);
 }
 
-TEST_CASE(
-  "a worker that loses its time by crossings leaves its jobs to another") {
-  constexpr job count = 40;
-  std::vector<job> given;
-  std::vector<job> kept;
-  bool withdrew = false;
-  on_own_thread([&] {
-    worker_pool pool{2};
-    auto& other = pool.enlist(); // counts as awake
-    std::thread crossing{[&] {
-      auto& self = pool.enlist();
-      for (job each = 1; each <= count; ++each)
-        pool.push_back(self, each);
-      // As if all these locks had been taken from another worker just now: the
-      // next look at the clock is one of the next eight.
-      levada::detail::this_seat().crossings += 1'000'000;
-      for (job next = pool.next(self); next <= count; next = pool.next(self))
-        kept.push_back(next);
-    }};
-    withdrew = test::eventually([&] { return pool.idle() == 1; });
-    given = take(pool, other, count - (worker_pool::look_at_clock - 1));
-    pool.push_global(1000);
-    crossing.join();
-  });
-  CHECK(withdrew);
-  CHECK(kept == numbers(1, worker_pool::look_at_clock - 1));
-  CHECK(given == numbers(worker_pool::look_at_clock, count));
-}
-
 TEST_CASE("the last worker that is awake keeps its jobs, whatever they cost") {
   constexpr job count = 40;
   std::vector<job> order;

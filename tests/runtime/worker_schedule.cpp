@@ -6,6 +6,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <numeric>
 #include <thread>
 #include <vector>
 
@@ -267,6 +268,44 @@ TEST_CASE("when the keeper of the time is stuck in a job another keeps it") {
 }
 
 // -- withdrawing ---------------------------------------------------------------
+
+TEST_CASE(
+  "a worker that loses its time by crossings leaves its jobs to another") {
+  constexpr job count = 40;
+  // The next look at the clock is one of the next eight.
+  constexpr job first_given = worker_pool::look_at_clock;
+  hold at{pause_point::gave_its_jobs_up}; // else it soon keeps watch over them
+  at.begin();
+  std::vector<job> given;
+  std::vector<job> kept;
+  bool held = false;
+  std::thread awake{[&] {
+    worker_pool pool{2};
+    auto& other = pool.enlist();
+    std::thread crossing{[&] {
+      auto& self = pool.enlist();
+      for (job each = 1; each <= count; ++each)
+        pool.push_back(self, each);
+      lose_by_crossings();
+      for (job next = pool.next(self); next <= count; next = pool.next(self))
+        kept.push_back(next);
+    }};
+    held = at.reached();
+    for (job each = first_given; held && each <= count; ++each)
+      given.push_back(pool.next(other));
+    at.let_go();
+    pool.push_global(1000);
+    crossing.join();
+  }};
+  awake.join();
+  std::vector<job> first(first_given - 1);
+  std::iota(first.begin(), first.end(), job{1});
+  std::vector<job> rest(count - first.size());
+  std::iota(rest.begin(), rest.end(), first_given);
+  CHECK(held);
+  CHECK(kept == first);
+  CHECK(given == rest);
+}
 
 TEST_CASE("a job that comes from outside while a worker withdraws runs") {
   hold at{pause_point::gave_its_jobs_up};
