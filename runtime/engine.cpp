@@ -543,17 +543,11 @@ std::string function_name(std::source_location place) {
 namespace {
 
 [[gnu::noinline]] void wake_other(waiter& who) noexcept {
-  switch (who.kind) {
-    case waiter::party::task:
-      break;
-    case waiter::party::thread:
-      static_cast<thread_waiter&>(who).signal();
-      break;
-    case waiter::party::callback: {
-      auto& party = static_cast<callback_waiter&>(who);
-      party.told(party);
-      break;
-    }
+  if (who.kind == waiter::party::thread) {
+    static_cast<thread_waiter&>(who).signal();
+  } else {
+    auto& party = static_cast<callback_waiter&>(who);
+    party.told(party);
   }
 }
 

@@ -80,7 +80,7 @@ public:
   /// An empty list when there is none.
   frame_list take(std::size_t index) noexcept {
     // relaxed: a mere look, so that a program that only makes frames takes no
-    // lock; to miss a list costs a malloc
+    // lock; to miss a list costs a visit to the slabs
     if (bytes_.load(std::memory_order_relaxed) == 0)
       return {};
     spin_guard guard{lock_};
@@ -148,13 +148,15 @@ struct free_lists {
 thread_local free_lists lists;
 
 [[gnu::noinline]] void* allocate_slowly(free_lists& mine, std::size_t index) {
-  std::uint32_t count = mine.closed ? 1 : slab_batch;
-  if (mine.closed)
-    return slabs.take(index, count);
+  if (mine.closed) {
+    std::uint32_t one = 1;
+    return slabs.take(index, one);
+  }
   auto& current = mine.current[index];
   current = mine.spare[index].count != 0 ? std::exchange(mine.spare[index], {})
                                          : shared.take(index);
   if (current.first == nullptr) {
+    auto count = slab_batch;
     auto* const first = slabs.take(index, count);
     current = {first, count};
   }

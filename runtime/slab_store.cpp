@@ -67,6 +67,13 @@ void slab_store::unlink(of_size& mine, slab& which) noexcept {
     which.next->previous = which.previous;
 }
 
+/// Takes a slab without a block in use out, to the others in `empty`.
+void slab_store::retire(of_size& mine, slab& which, slab*& empty) noexcept {
+  --mine.unused;
+  unlink(mine, which);
+  which.next = std::exchange(empty, &which);
+}
+
 free_block* slab_store::take(std::size_t index, std::uint32_t& count) {
   const auto size = index * step;
   auto& mine = of_size_[index];
@@ -108,9 +115,7 @@ void slab_store::give(std::size_t index, free_block* first) noexcept {
     block->next = std::exchange(to.free, block);
     if (--to.used != 0 || ++mine.unused == 1)
       continue;
-    --mine.unused;
-    unlink(mine, to);
-    to.next = std::exchange(empty, &to);
+    retire(mine, to, empty);
   }
   mine.lock.unlock();
   free_all(empty);
@@ -124,9 +129,7 @@ void slab_store::trim() noexcept {
       auto& which = *std::exchange(each, each->next);
       if (which.used != 0)
         continue;
-      --mine.unused;
-      unlink(mine, which);
-      which.next = std::exchange(empty, &which);
+      retire(mine, which, empty);
     }
     mine.lock.unlock();
     free_all(empty);

@@ -69,6 +69,7 @@ private:
   static slab* make_slab();
   static void link(of_size& mine, slab& which) noexcept;
   static void unlink(of_size& mine, slab& which) noexcept;
+  static void retire(of_size& mine, slab& which, slab*& empty) noexcept;
   static void free_all(slab* first) noexcept;
 
   std::array<of_size, sizes> of_size_{};

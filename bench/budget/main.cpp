@@ -21,7 +21,8 @@ namespace {
 
 using number = std::uint64_t;
 
-levada::task<> produce(levada::sender<number> out, number count) {
+template <class Out>
+levada::task<> produce(Out out, number count) {
   for (number i = 1; i <= count; ++i) {
     auto sent = co_await out.send(i);
     if (!sent)
@@ -29,7 +30,8 @@ levada::task<> produce(levada::sender<number> out, number count) {
   }
 }
 
-levada::task<number> consume(levada::receiver<number> in) {
+template <class In>
+levada::task<number> consume(In in) {
   number sum = 0;
   while (auto item = co_await in.receive())
     sum += *item;
@@ -39,7 +41,7 @@ levada::task<number> consume(levada::receiver<number> in) {
 /// From task to task through one channel; an item is one value.
 levada::task<number> stream(number items, std::size_t capacity) {
   auto [tx, rx] = levada::make_channel<number>({.capacity = capacity});
-  levada::spawn(produce, std::move(tx), items);
+  levada::spawn(produce<levada::sender<number>>, std::move(tx), items);
   co_return co_await consume(std::move(rx));
 }
 
@@ -84,7 +86,8 @@ levada::task<number> select_set(number items) {
   std::vector<levada::select_key<number>> keys;
   for (number i = 0; i < width; ++i) {
     auto [tx, rx] = levada::make_channel<number>({.capacity = 16});
-    levada::spawn(produce, std::move(tx), items / width);
+    levada::spawn(produce<levada::sender<number>>, std::move(tx),
+                  items / width);
     keys.push_back(set.add(rx));
   }
   while (auto event = co_await set.next()) {
@@ -95,22 +98,6 @@ levada::task<number> select_set(number items) {
   co_return sum;
 }
 
-levada::task<> produce_for_all(levada::broadcast_sender<number> out,
-                               number count) {
-  for (number i = 1; i <= count; ++i) {
-    auto sent = co_await out.send(i);
-    if (!sent)
-      break;
-  }
-}
-
-levada::task<number> consume_of_all(levada::broadcast_receiver<number> in) {
-  number sum = 0;
-  while (auto item = co_await in.receive())
-    sum += *item;
-  co_return sum;
-}
-
 /// One item to four receivers that are waited for is four items.
 levada::task<number> broadcast(number items) {
   constexpr number receivers = 4;
@@ -118,9 +105,12 @@ levada::task<number> broadcast(number items) {
     {.capacity = 128, .overflow = levada::overflow::wait});
   std::vector<levada::join_handle<number>> consuming;
   for (number i = 1; i < receivers; ++i)
-    consuming.push_back(levada::spawn(consume_of_all, tx.subscribe()));
-  consuming.push_back(levada::spawn(consume_of_all, std::move(rx)));
-  levada::spawn(produce_for_all, std::move(tx), items / receivers);
+    consuming.push_back(levada::spawn(
+      consume<levada::broadcast_receiver<number>>, tx.subscribe()));
+  consuming.push_back(
+    levada::spawn(consume<levada::broadcast_receiver<number>>, std::move(rx)));
+  levada::spawn(produce<levada::broadcast_sender<number>>, std::move(tx),
+                items / receivers);
   number sum = 0;
   for (auto& each : consuming) {
     auto answer = co_await each.join();

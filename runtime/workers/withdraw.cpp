@@ -5,7 +5,8 @@
 // what its crossings (locks that another worker held last, see biased_lock.hpp, and
 // rounds of waiting for locks) have cost it: the debt is that, less a part of its time
 // that is tolerable. With too much debt, while others are awake, it *withdraws*: its
-// jobs go to the global queue, it goes idle, and a reserve begins (see help.cpp). So a crowd around one channel gathers on one core.
+// jobs go to the global queue, it goes idle, and a reserve begins (see help.cpp). So a
+// crowd around one channel gathers on one core.
 //
 // Invariants
 //  - No job is lost: it is in the global queue before its worker is idle, and a worker

@@ -10,74 +10,16 @@
 #include <levada/runtime/runtime.hpp>
 #include <levada/runtime/scope.hpp>
 #include <levada/runtime/spawn.hpp>
-#include <levada/runtime/timer_queue.hpp>
-#include <levada/runtime/worker_pool.hpp>
 
-#include "support.hpp"
+#include "pool_support.hpp"
 
 using namespace std::chrono_literals;
 using levada::detail::job;
-using levada::detail::timer_node;
-using levada::detail::timer_queue;
-using levada::detail::wake_list;
 using levada::detail::worker;
 using levada::detail::worker_pool;
-
-namespace {
-
-/// A timer that counts, and says when it fired early.
-struct counting_node : timer_node {
-  counting_node() : timer_node(&counting_node::fire) {
-  }
-
-  static void fire(timer_node& self, wake_list&) noexcept {
-    auto& node = static_cast<counting_node&>(self);
-    if (std::chrono::steady_clock::now() < node.when)
-      node.early = true;
-    node.fired.fetch_add(1);
-  }
-
-  std::atomic<int> fired{0};
-  std::atomic<bool> early{false};
-};
-
-/// A pool that keeps the time; its workers run every job they get by `run`.
-class time_crew {
-public:
-  template <class Run>
-  time_crew(std::size_t workers, Run run)
-      : pool(workers),
-        timers(levada::clock::steady(), workers + 1) {
-    timers.keep_by(pool);
-    for (std::size_t i = 0; i < workers; ++i)
-      threads_.emplace_back([this, run] {
-        auto& self = pool.enlist();
-        for (job next = pool.next(self); next != stop; next = pool.next(self)) {
-          if ((std::exchange(self.news, std::uint8_t{0}) & worker::timed) != 0)
-            pool.hand_time_over();
-          run(self, next);
-        }
-      });
-  }
-
-  ~time_crew() {
-    for (std::size_t i = 0; i < threads_.size(); ++i)
-      pool.push_global(stop);
-    for (auto& each : threads_)
-      each.join();
-  }
-
-  worker_pool pool;
-  timer_queue timers;
-
-private:
-  static constexpr job stop = UINTPTR_MAX;
-  std::vector<std::thread> threads_;
-};
-
-constexpr auto nothing = [](worker&, job) {};
-
-} // namespace
+using test::counting_node;
+using test::nothing;
+using test::time_crew;
 
 TEST_CASE("a timer armed from outside ends the sleep of an idle worker") {
   time_crew crew{2, nothing};

@@ -10,7 +10,7 @@
 
 #include <levada/runtime/timer_queue.hpp>
 
-#include "support.hpp"
+#include "pool_support.hpp"
 
 using namespace std::chrono_literals;
 using levada::duration;
@@ -19,6 +19,7 @@ using levada::time_point;
 using levada::detail::timer_node;
 using levada::detail::timer_queue;
 using levada::detail::wake_list;
+using test::counting_node;
 
 namespace {
 
@@ -38,18 +39,6 @@ struct noting_node : timer_node {
 private:
   std::vector<int>& fired_;
   int number_;
-};
-
-/// A node that counts, from whatever thread fires it.
-struct counting_node : timer_node {
-  counting_node() : timer_node(&counting_node::fire) {
-  }
-
-  static void fire(timer_node& self, wake_list&) noexcept {
-    static_cast<counting_node&>(self).fired.fetch_add(1);
-  }
-
-  std::atomic<int> fired{0};
 };
 
 } // namespace

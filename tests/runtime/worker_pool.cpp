@@ -9,15 +9,13 @@
 #include <thread>
 #include <vector>
 
-#include <levada/runtime/biased_lock.hpp>
-#include <levada/runtime/worker_pool.hpp>
-
-#include "support.hpp"
+#include "pool_support.hpp"
 
 using levada::detail::engine;
 using levada::detail::job;
 using levada::detail::worker;
 using levada::detail::worker_pool;
+using test::crew;
 
 namespace {
 
@@ -40,33 +38,6 @@ std::vector<job> take(worker_pool& pool, worker& self, std::size_t count) {
     result.push_back(pool.next(self));
   return result;
 }
-
-/// Threads that run every job they get, until each of them gets a `stop`.
-class crew {
-public:
-  static constexpr job stop = UINTPTR_MAX;
-
-  template <class Run>
-  crew(worker_pool& pool, Run run) : pool_(pool) {
-    for (std::size_t i = 0; i < pool.size(); ++i)
-      threads_.emplace_back([&pool, run] {
-        auto& self = pool.enlist();
-        for (job next = pool.next(self); next != stop; next = pool.next(self))
-          run(self, next);
-      });
-  }
-
-  ~crew() {
-    for (std::size_t i = 0; i < threads_.size(); ++i)
-      pool_.push_global(stop);
-    for (auto& each : threads_)
-      each.join();
-  }
-
-private:
-  worker_pool& pool_;
-  std::vector<std::thread> threads_;
-};
 
 } // namespace
 

@@ -12,21 +12,19 @@
 
 #include <levada/runtime/biased_lock.hpp>
 #include <levada/runtime/pause_point.hpp>
-#include <levada/runtime/timer_queue.hpp>
-#include <levada/runtime/worker_pool.hpp>
 
-#include "support.hpp"
+#include "pool_support.hpp"
 
 using namespace std::chrono_literals;
 using levada::detail::biased_lock;
 using levada::detail::job;
 using levada::detail::on_pause;
 using levada::detail::pause_point;
-using levada::detail::timer_node;
-using levada::detail::timer_queue;
-using levada::detail::wake_list;
 using levada::detail::worker;
 using levada::detail::worker_pool;
+using test::counting_node;
+using test::nothing;
+using test::time_crew;
 
 namespace {
 
@@ -75,70 +73,92 @@ private:
   std::atomic<state> state_{state::not_yet};
 };
 
-struct counting_node : timer_node {
-  explicit counting_node(std::chrono::steady_clock::duration in)
-      : timer_node(&counting_node::fire) {
-    when = std::chrono::steady_clock::now() + in;
-  }
-  static void fire(timer_node& self, wake_list&) noexcept {
-    ++static_cast<counting_node&>(self).fired;
-  }
-  bool fires() {
-    return test::eventually([this] { return fired == 1; });
-  }
-  std::atomic<int> fired{0};
-};
-
-/// Workers that keep the time, with `armed` from the beginning, and run every job they
-/// get by `run`. Make it after the hold, and let that go before the end.
-class crew {
-public:
-  using runner = std::function<void(worker&, job)>;
-
-  crew(std::size_t workers, runner run, timer_node* armed = nullptr)
-      : pool(workers),
-        timers(levada::clock::steady(), workers + 1),
-        run_(std::move(run)) {
-    timers.keep_by(pool);
-    if (armed != nullptr)
-      timers.arm(*armed);
-    for (std::size_t i = 0; i < workers; ++i)
-      threads_.emplace_back([this] {
-        auto& self = pool.enlist();
-        levada::detail::take_seat();
-        for (job next = pool.next(self); next != stop; next = pool.next(self)) {
-          if ((std::exchange(self.news, std::uint8_t{0}) & worker::timed) != 0)
-            pool.hand_time_over();
-          run_(self, next);
-        }
-      });
-  }
-  ~crew() {
-    for (std::size_t i = 0; i < threads_.size(); ++i)
-      pool.push_global(stop);
-    for (auto& each : threads_)
-      each.join();
-  }
-
-  bool falls_asleep() {
-    return test::eventually([this] { return pool.quiet(); });
-  }
-
-  worker_pool pool;
-  timer_queue timers;
-
-private:
-  static constexpr job stop = UINTPTR_MAX;
-  const runner run_;
-  std::vector<std::thread> threads_;
-};
-
-constexpr auto nothing = [](worker&, job) {};
-
 /// The worker that runs it finds at its next look that its time went into crossings.
 void lose_by_crossings() {
   levada::detail::this_seat().crossings += 1'000'000;
 }
+
+/// A timer armed while the keeper of the time, who has one for later, is there.
+void arm_while_held(pause_point where) {
+  hold at{where};
+  at.begin();
+  counting_node far{1h};
+  time_crew crew{1, nothing, &far};
+  const bool held = at.reached();
+  counting_node near{1ms};
+  crew.timers.arm(near);
+  at.let_go();
+  CHECK(held);
+  CHECK(near.fires());
+  CHECK(far.fired == 0);
+  CHECK(crew.timers.disarm(far));
+}
+
+/// Of two workers one is stuck in a job until it is freed, so that it counts as awake;
+/// the other withdraws, and is held when it has given up its jobs, 1 to `count`.
+class withdrawal {
+public:
+  static constexpr int count = 40;
+
+  /// `run`: what to do with these and all other jobs. `first`: what the other does
+  /// before it gets them.
+  explicit withdrawal(
+    std::function<void(worker&, job)> run, std::function<void()> first = [] {})
+      : run_(std::move(run)),
+        first_(std::move(first)),
+        crew(2, [this](worker& self, job which) { take_up(self, which); }) {
+  }
+
+  /// Until the other is held.
+  void begin() {
+    slept_ = test::eventually([&] { return crew.pool.quiet(); });
+    crew.pool.push_global(stuck);
+    is_stuck_ = test::eventually([&] { return began_.load(); });
+    at.begin();
+    crew.pool.push_global(crossing);
+    held_ = at.reached();
+  }
+  void free_other() {
+    freed_ = true;
+    freed_.notify_all();
+  }
+  void check_begun() const {
+    CHECK(slept_);
+    CHECK(is_stuck_);
+    CHECK(held_);
+  }
+
+  hold at{pause_point::gave_its_jobs_up};
+
+private:
+  static constexpr job stuck = 1000;
+  static constexpr job crossing = 1001;
+
+  void take_up(worker& self, job which) {
+    if (which == stuck) {
+      began_ = true;
+      freed_.wait(false);
+    } else if (which == crossing) {
+      first_();
+      for (job each = 1; each <= count; ++each)
+        self.pool->push_back(self, each);
+      lose_by_crossings();
+    } else {
+      run_(self, which);
+    }
+  }
+
+  const std::function<void(worker&, job)> run_;
+  const std::function<void()> first_;
+  std::atomic<bool> began_{false};
+  std::atomic<bool> freed_{false};
+  bool slept_ = false;
+  bool is_stuck_ = false;
+  bool held_ = false;
+
+public:
+  time_crew crew; ///< last: its workers use everything above
+};
 
 } // namespace
 
@@ -147,7 +167,7 @@ void lose_by_crossings() {
 TEST_CASE("a job that comes before its only worker is known to be idle runs") {
   hold at{pause_point::out_of_work};
   std::atomic<int> ran{0};
-  crew crew{1, [&](worker&, job) { ++ran; }};
+  time_crew crew{1, [&](worker&, job) { ++ran; }};
   at.begin();
   crew.pool.push_global(1); // whatever it does now, it comes by again
   const bool held = at.reached();
@@ -167,7 +187,7 @@ TEST_CASE(
   hold at{pause_point::about_to_sleep};
   at.begin();
   std::atomic<int> ran{0};
-  crew crew{1, [&](worker&, job) { ++ran; }};
+  time_crew crew{1, [&](worker&, job) { ++ran; }};
   const bool held = at.reached();
   const auto idle = crew.pool.idle();
   crew.pool.push_global(1);
@@ -182,35 +202,13 @@ TEST_CASE(
 TEST_CASE(
   "a timer that is armed when the keeper of the time has looked, but not "
   "said until when it sleeps, fires") {
-  hold at{pause_point::about_to_keep_time};
-  at.begin();
-  counting_node far{1h};
-  crew crew{1, nothing, &far};
-  const bool held = at.reached();
-  counting_node near{1ms};
-  crew.timers.arm(near);
-  at.let_go();
-  CHECK(held);
-  CHECK(near.fires());
-  CHECK(far.fired == 0);
-  CHECK(crew.timers.disarm(far));
+  arm_while_held(pause_point::about_to_keep_time);
 }
 
 TEST_CASE(
   "a timer that is armed when the keeper of the time is about to sleep for "
   "longer fires") {
-  hold at{pause_point::about_to_sleep};
-  at.begin();
-  counting_node far{1h};
-  crew crew{1, nothing, &far};
-  const bool held = at.reached();
-  counting_node near{1ms};
-  crew.timers.arm(near);
-  at.let_go();
-  CHECK(held);
-  CHECK(near.fires());
-  CHECK(far.fired == 0);
-  CHECK(crew.timers.disarm(far));
+  arm_while_held(pause_point::about_to_sleep);
 }
 
 TEST_CASE(
@@ -220,7 +218,7 @@ TEST_CASE(
   at.begin();
   counting_node soon{20ms};
   std::atomic<int> ran{0};
-  crew crew{1, [&](worker&, job) { ++ran; }, &soon};
+  time_crew crew{1, [&](worker&, job) { ++ran; }, &soon};
   const bool held = at.reached();
   crew.pool.push_global(1);
   at.let_go();
@@ -237,15 +235,15 @@ TEST_CASE("when the keeper of the time is stuck in a job another keeps it") {
   std::atomic<bool> over{false};
   hold at{pause_point::out_of_work};
   counting_node soon{50ms};
-  crew crew{2,
-            [&](worker&, job which) {
-              if (which == 2)
-                second_began = true;
-              if (which <= 2)
-                (which == 1 ? go_on : over).wait(false);
-            },
-            &soon};
-  const bool slept = crew.falls_asleep();
+  time_crew crew{2,
+                 [&](worker&, job which) {
+                   if (which == 2)
+                     second_began = true;
+                   if (which <= 2)
+                     (which == 1 ? go_on : over).wait(false);
+                 },
+                 &soon};
+  const bool slept = test::eventually([&] { return crew.pool.quiet(); });
   crew.pool.push_global(1);
   const bool first = test::eventually([&] { return crew.pool.idle() == 1; });
   crew.pool.push_global(2);
@@ -308,151 +306,81 @@ TEST_CASE(
 }
 
 TEST_CASE("a job that comes from outside while a worker withdraws runs") {
-  hold at{pause_point::gave_its_jobs_up};
-  constexpr job busy = 1000;
-  constexpr job crossing = 1001;
-  std::atomic<bool> began{false};
-  std::atomic<bool> go_on{false};
   std::atomic<int> ran{0};
-  worker_pool* pool = nullptr;
-  crew crew{2, [&](worker& self, job which) {
-              if (which == busy) {
-                began = true;
-                go_on.wait(false);
-              } else if (which == crossing) {
-                for (job each = 1; each <= 40; ++each)
-                  pool->push_back(self, each);
-                lose_by_crossings();
-              } else {
-                ++ran;
-              }
-            }};
-  pool = &crew.pool;
-  const bool slept = crew.falls_asleep();
-  crew.pool.push_global(busy); // so that the other counts as awake
-  const bool awake = test::eventually([&] { return began.load(); });
-  at.begin();
-  crew.pool.push_global(crossing);
-  const bool held = at.reached();
+  withdrawal one{[&](worker&, job) { ++ran; }};
+  one.begin();
   const int before = ran;
-  crew.pool.push_global(41);
-  const auto idle = crew.pool.idle();
-  at.let_go();
-  go_on = true;
-  go_on.notify_all();
-  CHECK(slept);
-  CHECK(awake);
-  CHECK(held);
+  one.crew.pool.push_global(withdrawal::count + 1);
+  const auto idle = one.crew.pool.idle();
+  one.at.let_go();
+  one.free_other();
+  one.check_begun();
   CHECK(before < static_cast<int>(worker_pool::look_at_clock));
   CHECK(idle == 0); // so nobody was woken
-  CHECK(test::eventually([&] { return ran == 41; }));
+  CHECK(test::eventually([&] { return ran == withdrawal::count + 1; }));
 }
 
 TEST_CASE(
   "a worker that would be the last to sleep does not withdraw, and is "
   "relieved when it is stuck") {
   // While it withdraws the other runs what it gave up, and falls asleep.
-  hold at{pause_point::gave_its_jobs_up};
-  constexpr job busy = 1000;
-  constexpr job crossing = 1001;
   constexpr job stuck = 1002;
   constexpr job relief = 1003;
-  std::atomic<bool> began{false};
-  std::atomic<bool> go_on{false};
   std::atomic<bool> relieved{false};
   std::atomic<bool> unstuck{false};
   std::atomic<int> ran{0};
-  worker_pool* pool = nullptr;
-  crew crew{2, [&](worker& self, job which) {
-              if (which == busy) {
-                began = true;
-                go_on.wait(false);
-              } else if (which == crossing) {
-                for (job each = 1; each <= 40; ++each)
-                  pool->push_back(self, each);
-                lose_by_crossings();
-              } else if (which == stuck) {
-                pool->push_next(self, relief);
-                relieved.wait(false);
-                unstuck = true;
-              } else if (which == relief) {
-                relieved = true;
-                relieved.notify_all();
-              } else {
-                ++ran;
-              }
-            }};
-  pool = &crew.pool;
-  at.then = [&](worker& self) {
+  withdrawal one{[&](worker& self, job which) {
+    if (which == stuck) {
+      self.pool->push_next(self, relief);
+      relieved.wait(false);
+      unstuck = true;
+    } else if (which == relief) {
+      relieved = true;
+      relieved.notify_all();
+    } else {
+      ++ran;
+    }
+  }};
+  one.at.then = [](worker& self) {
     self.job_ns = 0; // nobody is to be woken for the sake of this job
-    pool->push_back(self, stuck);
+    self.pool->push_back(self, stuck);
   };
-  const bool slept = crew.falls_asleep();
-  crew.pool.push_global(busy); // so that the other counts as awake
-  const bool awake = test::eventually([&] { return began.load(); });
-  at.begin();
-  crew.pool.push_global(crossing);
-  const bool held = at.reached();
-  go_on = true;
-  go_on.notify_all();
-  const bool other_sleeps
-    = test::eventually([&] { return ran == 40 && crew.pool.idle() == 1; });
-  at.let_go();
+  one.begin();
+  one.free_other();
+  const bool other_sleeps = test::eventually(
+    [&] { return ran == withdrawal::count && one.crew.pool.idle() == 1; });
+  one.at.let_go();
   const bool good = test::eventually([&] { return unstuck.load(); });
   if (!good) { // so that the test ends
     relieved = true;
     relieved.notify_all();
   }
-  CHECK(slept);
-  CHECK(awake);
-  CHECK(held);
+  one.check_begun();
   CHECK(other_sleeps);
   CHECK(good);
 }
 
 TEST_CASE("a lock that is biased to a worker that withdraws can be taken") {
-  hold at{pause_point::gave_its_jobs_up};
-  constexpr job busy = 1000;
-  constexpr job crossing = 1001;
-  std::atomic<bool> began{false};
-  std::atomic<bool> go_on{false};
   biased_lock lock;
   int guarded = 0;
-  worker_pool* pool = nullptr;
-  crew crew{2, [&](worker& self, job which) {
-              if (which == busy) {
-                began = true;
-                go_on.wait(false);
-              } else if (which == crossing) {
-                for (int i = 0; i < 10'000; ++i) {
-                  const levada::detail::seat_guard guard{lock};
-                  ++guarded;
-                }
-                for (job each = 1; each <= 40; ++each)
-                  pool->push_back(self, each);
-                lose_by_crossings();
-              }
-            }};
-  pool = &crew.pool;
-  const bool slept = crew.falls_asleep();
-  crew.pool.push_global(busy); // so that the other counts as awake
-  const bool awake = test::eventually([&] { return began.load(); });
-  at.begin();
-  crew.pool.push_global(crossing);
-  const bool held = at.reached();
+  withdrawal one{nothing, [&] {
+                   for (int i = 0; i < 10'000; ++i) {
+                     const levada::detail::seat_guard guard{lock};
+                     ++guarded;
+                   }
+                 }};
+  one.begin();
   lock.lock(); // for ever, if the worker were inside
   const int seen = guarded;
   lock.unlock();
-  at.let_go();
-  const bool withdrew = test::eventually([&] { return crew.pool.idle() == 1; });
+  one.at.let_go();
+  const bool withdrew
+    = test::eventually([&] { return one.crew.pool.idle() == 1; });
   lock.lock();
   ++guarded;
   lock.unlock();
-  go_on = true;
-  go_on.notify_all();
-  CHECK(slept);
-  CHECK(awake);
-  CHECK(held);
+  one.free_other();
+  one.check_begun();
   CHECK(seen == 10'000);
   CHECK(withdrew);
   CHECK(guarded == 10'001);
