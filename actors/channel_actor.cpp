@@ -98,7 +98,8 @@ public:
   }
 
   static channel_directory& home_of(const channel_actor& actor) noexcept {
-    static_assert(sizeof(control_) + sizeof(home_) == CAF_CACHE_LINE_SIZE
+    static_assert(sizeof(control_) + sizeof(channel_directory*)
+                      == CAF_CACHE_LINE_SIZE
                     && alignof(channel_actor) <= slab_store::step,
                   "CAF expects the actor a cache line behind its block");
     return *reinterpret_cast<const channel_storage*>(

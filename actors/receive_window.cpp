@@ -76,11 +76,12 @@ void open_window(channel_core& channel, receive_window& window,
   window.next_cell = from;
   window.room = room;
   try {
-    channel.extras().windows.push_back(window);
-    channel.windowed = true;
+    channel.extras();
   } catch (const std::bad_alloc&) {
-    // then the actor takes what comes in its own turn
+    return; // then the actor takes what comes in its own turn
   }
+  channel.rare()->windows.push_back(window);
+  channel.windowed = true;
 }
 
 std::uint32_t close_window(channel_core& channel,

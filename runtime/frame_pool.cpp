@@ -42,7 +42,7 @@ constexpr std::size_t classes = slab_store::sizes;
 constexpr std::uint32_t list_length = 128;
 /// So many at once come from the slabs.
 constexpr std::uint32_t slab_batch = 32;
-constexpr std::size_t depot_bytes = 8 * 1024 * 1024;
+constexpr std::size_t depot_bytes = std::size_t{8} * 1024 * 1024;
 
 constinit slab_store slabs;
 

@@ -121,8 +121,11 @@ job worker_pool::search(worker& self) noexcept {
   const int pauses = patient ? 64 : 1;
   for (int round = 0; round < (patient ? 8 : 4) && found == 0; ++round) {
     found = take_global(self, false);
-    if (found == 0 && (found = steal(self)) != 0)
-      self.helped = std::chrono::steady_clock::now();
+    if (found == 0) {
+      found = steal(self);
+      if (found != 0)
+        self.helped = std::chrono::steady_clock::now();
+    }
     for (int i = 0; i < pauses && found == 0; ++i)
       pause_cpu();
   }
@@ -163,7 +166,10 @@ void worker_pool::learn_from_help(worker& self) noexcept {
   if (std::chrono::steady_clock::now() - since >= helped_in_vain) {
     if (self.vain != 0)
       --self.vain;
-  } else if ((self.vain += 2) >= most_vain) {
+    return;
+  }
+  self.vain += 2;
+  if (self.vain >= most_vain) {
     self.vain = 0;
     begin_reserve();
   }
