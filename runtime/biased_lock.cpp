@@ -4,7 +4,7 @@
 
 #include <sched.h>
 
-#include <levada/runtime/futex.hpp>
+#include <levada/runtime/cpu_pause.hpp>
 
 namespace levada::detail {
 

@@ -25,13 +25,4 @@ futex_wait_until(std::atomic<std::uint32_t>& word, std::uint32_t expected,
 /// Wakes one thread that sleeps on `word`.
 LEVADA_API void futex_wake_one(std::atomic<std::uint32_t>& word) noexcept;
 
-/// Tells the processor that this is a spin loop.
-inline void pause_cpu() noexcept {
-#if defined(__x86_64__) || defined(__i386__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  asm volatile("yield" ::: "memory");
-#endif
-}
-
 } // namespace levada::detail

@@ -2,7 +2,7 @@
 
 #include <sched.h>
 
-#include <levada/runtime/futex.hpp>
+#include <levada/runtime/cpu_pause.hpp>
 
 namespace levada::detail {
 
@@ -18,8 +18,7 @@ void spin_lock::lock_contended() noexcept {
   // than twenty operations on one core. So under contention one core does many
   // operations in a row, which is the fastest for both.
   for (int round = 0;; ++round) {
-    for (int i = 0; i < (8 << round); ++i)
-      pause_cpu();
+    pause_cpu(8U << round);
     waits_for_locks += 1U << round;
     if (try_lock())
       return;

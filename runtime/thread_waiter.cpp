@@ -5,6 +5,7 @@
 #include <sched.h>
 
 #include <levada/runtime/caf_port.hpp>
+#include <levada/runtime/cpu_pause.hpp>
 #include <levada/runtime/futex.hpp>
 #include <levada/runtime/task_frame.hpp>
 
@@ -98,8 +99,7 @@ bool thread_patience::rest() noexcept {
     looks_ = habits_->looks();
   }
   if (looked_ < looks_) {
-    for (std::uint32_t i = 0; i < next_; ++i)
-      pause_cpu();
+    pause_cpu(next_);
     looked_ += next_;
     next_ = std::min(2 * next_, longest_rest);
     return true;

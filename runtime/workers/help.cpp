@@ -26,7 +26,7 @@
 #include <algorithm>
 #include <utility>
 
-#include <levada/runtime/futex.hpp>
+#include <levada/runtime/cpu_pause.hpp>
 
 namespace levada::detail {
 
@@ -118,7 +118,7 @@ job worker_pool::search(worker& self) noexcept {
     = std::exchange(self.searched, runs) != runs
       && idle_count_.load(std::memory_order_relaxed) + 1 < workers_.size();
   job found = 0;
-  const int pauses = patient ? 64 : 1;
+  const std::uint32_t pauses = patient ? 64 : 1;
   for (int round = 0; round < (patient ? 8 : 4) && found == 0; ++round) {
     found = take_global(self, false);
     if (found == 0) {
@@ -126,8 +126,8 @@ job worker_pool::search(worker& self) noexcept {
       if (found != 0)
         self.helped = std::chrono::steady_clock::now();
     }
-    for (int i = 0; i < pauses && found == 0; ++i)
-      pause_cpu();
+    if (found == 0)
+      pause_cpu(pauses);
   }
   stop_searching(self);
   return found;
