@@ -40,6 +40,7 @@ bool thread_waiter::look() noexcept {
     = [this] { return word_.load(std::memory_order_acquire) == signalled; };
   const auto looks = habits.looks();
   for (std::uint32_t i = 0; i < looks; ++i) {
+    pass(wait_point::looking);
     if (is_signalled()) {
       habits.looking_paid(i);
       return true;
@@ -48,6 +49,7 @@ bool thread_waiter::look() noexcept {
   }
   yielding_spell spell;
   while (spell.yield(habits)) {
+    pass(wait_point::yielding);
     if (is_signalled()) {
       habits.yielding_paid();
       return true;
@@ -59,6 +61,7 @@ bool thread_waiter::look() noexcept {
 
 /// False: somebody has signalled.
 bool thread_waiter::announce_sleep() noexcept {
+  pass(wait_point::drowsy);
   std::uint32_t none = 0;
   // acquire: pairs with the exchange in signal(), which may have come first. What
   // we say is for signal() alone, which needs nothing else of us.
@@ -70,6 +73,7 @@ void thread_waiter::wait() noexcept {
   if (look() || !announce_sleep())
     return;
   while (word_.load(std::memory_order_acquire) == sleeping) {
+    pass(wait_point::asleep);
     futex_wait(word_, sleeping);
   }
 }
@@ -78,8 +82,10 @@ bool thread_waiter::wait_until(time_point deadline) noexcept {
   if (look() || !announce_sleep())
     return true;
   while (word_.load(std::memory_order_acquire) == sleeping) {
+    pass(wait_point::asleep);
     if (futex_wait_until(word_, sleeping, deadline))
       continue;
+    pass(wait_point::woken);
     std::uint32_t asleep = sleeping;
     return !word_.compare_exchange_strong(asleep, 0, std::memory_order_acquire);
   }
@@ -97,6 +103,7 @@ bool thread_patience::rest() noexcept {
     auto& self = thread_waiter::mine();
     habits_ = &self.habits;
     looks_ = habits_->looks();
+    self.pass(wait_point::resting);
   }
   if (looked_ < looks_) {
     pause_cpu(next_);
@@ -107,6 +114,7 @@ bool thread_patience::rest() noexcept {
   if (spell_.yield(*habits_))
     return true;
   habits_->slept();
+  thread_waiter::mine().pass(wait_point::tired);
   return false;
 }
 

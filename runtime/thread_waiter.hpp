@@ -14,8 +14,8 @@
 //    a deadline has passed. The thread alone writes 0 and sleeping, by an exchange
 //    that compares: a signal is never overwritten.
 //  - Who signals wakes if the word was sleeping. The kernel compares the word with
-//    sleeping before it lets the thread sleep: a signal is missed by neither,
-//    whenever it comes.
+//    sleeping before it lets the thread sleep: a signal is missed by neither, at
+//    whichever of the points in `wait_point` it comes.
 //  - wait_until() is false only when the word went from sleeping to 0: no signal had
 //    come. One that comes later finds 0, and the next wait() ends at once.
 //  - Looking and yielding read the word only: whatever a thread has learnt decides
@@ -32,6 +32,30 @@
 #include <levada/runtime/waiter.hpp>
 
 namespace levada::detail {
+
+/// Where a wait may be when somebody else comes in between.
+enum class wait_point : std::uint8_t {
+  resting,   ///< before its first rest between two tries, not enlisted
+  tired,     ///< its patience is at an end, it tries once more, and enlists
+  enlisted,  ///< it stands in a queue, its limits are not armed
+  limited,   ///< its limits are armed
+  looking,   ///< it looks at the word
+  yielding,  ///< it has looked, and lets others run
+  drowsy,    ///< it has seen nothing, and will say that it sleeps
+  asleep,    ///< it has said so, and is to sleep (perhaps again)
+  woken,     ///< its deadline has passed, it will say that it does not sleep
+  timed_out, ///< it has said so, and will withdraw
+};
+
+/// Told of the points that a thread's waits pass, on that thread: for tests, which
+/// let something happen there.
+class wait_onlooker {
+public:
+  virtual void at(wait_point where) noexcept = 0;
+
+protected:
+  ~wait_onlooker() = default;
+};
 
 /// What a thread has learnt about its waits.
 class waiting_habits {
@@ -121,8 +145,15 @@ public:
   /// Ends the sleep. What the caller wrote before is visible to the thread.
   void signal() noexcept;
 
+  /// A wait of this thread passes a point.
+  void pass(wait_point where) noexcept {
+    if (onlooker != nullptr) [[unlikely]]
+      onlooker->at(where);
+  }
+
   /// For waits that do not begin here.
   waiting_habits habits;
+  wait_onlooker* onlooker = nullptr;
 
 private:
   thread_waiter() noexcept : waiter(party::thread) {

@@ -82,11 +82,14 @@ template <class Step>
   if (waits) {
     const stop_request request{&channel, &step, Step::place};
     stop_registration stop;
+    self.pass(wait_point::enlisted);
     if (limits.stop.stop_possible())
       stop.emplace(limits.stop, request);
+    self.pass(wait_point::limited);
     if (limits.deadline == time_point::max()) {
       self.wait();
     } else if (!self.wait_until(limits.deadline)) {
+      self.pass(wait_point::timed_out);
       {
         wake_list wakes;
         channel.withdraw(step, Step::place, outcome::timed_out, wakes);
