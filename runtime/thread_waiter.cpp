@@ -19,10 +19,12 @@ constexpr std::uint32_t signalled = 2;
 } // namespace
 
 bool yielding_spell::yield(const waiting_habits& habits) noexcept {
+  const auto least = habits.yields();
+  if (least == 0)
+    return false;
   if (yields_ == 0)
     end_ = std::chrono::steady_clock::now() + habits.yielding();
-  else if (yields_ >= habits.yields()
-           && std::chrono::steady_clock::now() >= end_)
+  else if (yields_ >= least && std::chrono::steady_clock::now() >= end_)
     return false;
   ++yields_;
   sched_yield();
@@ -113,7 +115,8 @@ bool thread_patience::rest() noexcept {
   }
   if (spell_.yield(*habits_))
     return true;
-  habits_->slept();
+  if (habits_->yields() != 0) // else the wait that follows is the one that sleeps
+    habits_->slept();
   thread_waiter::mine().pass(wait_point::tired);
   return false;
 }

@@ -9,6 +9,10 @@
 // often that paid is remembered (waiting_habits): a thread whose partner is slow soon
 // looks only briefly. The looking has an end: a thread that waits for long sleeps.
 //
+// The kernel leaves two threads that yield to each other on one core for dozens of
+// milliseconds, though another is idle; whom it wakes it puts on an idle core. So
+// who is answered by yielding only, time and again, sleeps once instead.
+//
 // Invariants
 //  - The word goes 0 → signalled, or 0 → sleeping → signalled; and sleeping → 0 when
 //    a deadline has passed. The thread alone writes 0 and sleeping, by an exchange
@@ -62,51 +66,74 @@ class waiting_habits {
 public:
   /// In looks, each a pause of the processor: about as long as a futex takes.
   static constexpr std::uint32_t most_looks = 1024;
-  static constexpr std::uint32_t fewest_looks = 16;
+  static constexpr std::uint32_t fewest_looks = 8;
   /// How long a thread yields after that: as long as it takes to sleep and be
   /// woken.
   static constexpr std::chrono::nanoseconds longest_yielding{50'000};
   /// So often at least, where others have run in between.
   static constexpr std::uint32_t most_yields = 8;
-  /// So often a thread is as patient as it can be whatever it has learnt, since
-  /// all may be different now.
-  static constexpr std::uint32_t one_trial_in = 32;
+  /// A thread is as patient as it can be once in so many waits whatever it has
+  /// learnt, since all may be different now; less often where that was in vain.
+  static constexpr std::uint32_t shortest_round = 32;
+  static constexpr std::uint32_t longest_round = 1024;
+  /// So many waits in a row that yielding has ended, and a thread sleeps in the hope
+  /// of a core of its own; more where it has not got one.
+  static constexpr std::uint32_t fewest_shared = 16;
+  static constexpr std::uint32_t most_shared = 8192;
 
-  /// How often to look this time.
+  /// How often to look this time: a wait begins.
   std::uint32_t looks() noexcept {
-    ++waits_;
-    return trial() ? most_looks : looks_;
+    trial_ = --until_trial_ == 0;
+    if (!trial_)
+      return looks_;
+    round_ = std::min(2 * round_, longest_round);
+    until_trial_ = round_;
+    return most_looks;
   }
   /// How long to yield when the looks have seen nothing.
   std::chrono::nanoseconds yielding() const noexcept {
-    return trial() ? longest_yielding : yielding_;
+    return trial_ ? longest_yielding : yielding_;
   }
-  /// How often, however long that takes.
+  /// How often, however long that takes; 0 where it is time to sleep instead.
   std::uint32_t yields() const noexcept {
-    return yielding_ == longest_yielding || trial() ? most_yields : 1;
+    if (shared_ >= enough_shared_)
+      return 0;
+    return yielding_ == longest_yielding || trial_ ? most_yields : 1;
   }
 
   void looking_paid(std::uint32_t looks) noexcept {
     looks_ = std::max(looks_, std::min(most_looks, 2 * looks + fewest_looks));
     yielding_ = longest_yielding;
+    round_ = shortest_round;
+    until_trial_ = std::min(until_trial_, round_);
+    shared_ = 0;
+    enough_shared_ = fewest_shared;
   }
   void yielding_paid() noexcept {
     looks_ = std::max(fewest_looks, looks_ / 2);
     yielding_ = longest_yielding;
+    ++shared_;
   }
   void slept() noexcept {
     looks_ = std::max(fewest_looks, looks_ / 2);
-    yielding_ /= 2;
+    if (shared_ >= enough_shared_) {
+      enough_shared_ = std::min(2 * enough_shared_, most_shared);
+      until_trial_ = 1; // it may be on a core of its own now
+    } else {
+      yielding_ /= 2;
+    }
+    shared_ = 0;
   }
 
 private:
-  bool trial() const noexcept {
-    return waits_ % one_trial_in == 0;
-  }
-
-  std::uint32_t looks_ = most_looks;
-  std::uint32_t waits_ = 0;
+  std::uint32_t looks_ = most_looks / 4;
   std::chrono::nanoseconds yielding_ = longest_yielding;
+  std::uint32_t round_ = shortest_round;
+  std::uint32_t until_trial_ = shortest_round;
+  bool trial_ = false;
+  /// How many waits in a row, so far, yielding has ended.
+  std::uint32_t shared_ = 0;
+  std::uint32_t enough_shared_ = fewest_shared;
 };
 
 /// A thread that lets others run until it has seen what it waits for.
