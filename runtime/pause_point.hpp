@@ -24,6 +24,8 @@ enum class pause_point : std::uint8_t {
   about_to_keep_time,
   /// It withdraws: its jobs are in the global queue, it is not yet known to be idle.
   gave_its_jobs_up,
+  /// It keeps watch, and its sleep is over: it does not yet know what has happened.
+  slept_on_watch,
 };
 
 using pause_hook = void (*)(pause_point where, worker& who);

@@ -178,6 +178,14 @@ std::uint64_t worker_pool::dispatches() const noexcept {
   return sum;
 }
 
+std::uint64_t worker_pool::jobs_done() const noexcept {
+  std::uint64_t sum = 0;
+  for (const auto& each : workers_) // who asks for the next is done with one
+    if (const auto asked = each->dispatches.load(std::memory_order_relaxed))
+      sum += asked - 1;
+  return sum;
+}
+
 job worker_pool::pop_ring(worker& self) noexcept {
   auto head = self.head.load(std::memory_order_acquire);
   for (;;) {

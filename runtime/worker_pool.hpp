@@ -63,7 +63,7 @@ public:
   /// the run-next slot.
   static constexpr std::uint32_t look_at_clock = 8;
   static constexpr std::chrono::microseconds watch_period{400};
-  static constexpr std::uint32_t watch_linger = 50;
+  static constexpr std::uint32_t watch_linger = 25;
   /// A ring is helped with when its last job would wait so long otherwise.
   static constexpr std::chrono::microseconds worth_stealing{1};
   static constexpr std::chrono::microseconds worth_waking{5};
@@ -147,6 +147,9 @@ public:
   /// Sum of all dispatches so far: unchanged means nothing ran.
   std::uint64_t dispatches() const noexcept;
 
+  /// How many jobs are over.
+  std::uint64_t jobs_done() const noexcept;
+
   /// Before the job it is about to run: sees to it that an idle worker keeps the
   /// time, when that is left to it. Owner only.
   void hand_time_over() noexcept;
@@ -227,7 +230,8 @@ private:
   bool claim_watch() noexcept;
   job keep_watch(worker& self, bool& left);
   void end_watch(worker& self, bool left) noexcept;
-  bool sleep_on_watch(worker& self, bool alone) noexcept;
+  bool sleep_on_watch(worker& self, bool alone,
+                      std::chrono::microseconds period) noexcept;
   static job rob(worker& victim) noexcept;
   bool anything_next_but(const worker& self) const noexcept;
 

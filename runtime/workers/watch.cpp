@@ -4,7 +4,9 @@
 //  - While some worker is busy and another idle, one idle worker keeps watch. It takes
 //    a run-next job whose owner has not dispatched between two looks, half of a ring
 //    none of whose jobs has left it between two, and a global queue likewise. So no job
-//    that is ready waits much longer than two periods beside an idle worker.
+//    that is ready waits much longer than two periods beside an idle worker. (Where all
+//    slept at the last look the next comes after two periods, and the one after that
+//    comes half a period later should it find somebody busy: that is not much longer.)
 //  - Who keeps watch stands in `idle_` all the while, and is woken as any other. It
 //    takes a job for its own only after it has left that list itself.
 //  - Who was woken to watch does it even when the others have fallen asleep meanwhile:
@@ -23,6 +25,7 @@
 #include <vector>
 
 #include <levada/runtime/futex.hpp>
+#include <levada/runtime/pause_point.hpp>
 #include <levada/runtime/timer_queue.hpp>
 
 namespace levada::detail {
@@ -68,10 +71,11 @@ bool worker_pool::anything_next_but(const worker& self) const noexcept {
   });
 }
 
-/// For whoever keeps watch: sleeps, and says whether timers are overdue then.
-/// `alone`: no busy worker looks at them.
-bool worker_pool::sleep_on_watch(worker& self, bool alone) noexcept {
-  auto until = std::chrono::steady_clock::now() + watch_period;
+/// For whoever keeps watch: sleeps, for a period at most, and says whether timers are
+/// overdue then. `alone`: no busy worker looks at them.
+bool worker_pool::sleep_on_watch(worker& self, bool alone,
+                                 std::chrono::microseconds period) noexcept {
+  auto until = std::chrono::steady_clock::now() + period;
   if (timers == nullptr) {
     futex_wait_until(self.signal, 0, until);
     return false;
@@ -115,22 +119,31 @@ job worker_pool::keep_watch(worker& self, bool& left) {
   std::uint32_t visits = 0;
   bool queued = false;
   std::uint32_t calm = 0;
+  bool all_slept = false;
   auto dispatched = ~std::uint64_t{0};
-  const auto at_first = dispatches();
+  const auto at_first = jobs_done();
   while (calm < watch_linger
          && self.signal.load(std::memory_order_acquire) == 0) {
     // Who is busy and dispatches looks at the timers; who is stuck does not.
     const auto before_that = std::exchange(dispatched, dispatches());
-    if (sleep_on_watch(self, dispatched == before_that) && fire_timers(self)) {
+    const bool all_sleep
+      = idle_count_.load(std::memory_order_relaxed) == workers_.size();
+    const auto period = all_sleep   ? 2 * watch_period
+                        : all_slept ? watch_period / 2
+                                    : watch_period;
+    all_slept = all_sleep;
+    if (sleep_on_watch(self, dispatched == before_that, period)
+        && fire_timers(self)) {
       left = true;
       return 0;
     }
-    // (Where nothing has run, as when the pool begins, nothing comes back soon; and
-    // each look would take a core from somebody.)
+    pause_at(pause_point::slept_on_watch, self);
+    // (Where nothing has run since, as when the pool begins, nothing comes back soon;
+    // and each look would take a core from somebody.)
     if (idle_count_.load(std::memory_order_relaxed) != workers_.size())
       calm = 0;
     else
-      calm = dispatched == at_first ? watch_linger : calm + 1;
+      calm = jobs_done() == at_first ? watch_linger : calm + 1;
     if (const auto rest = reserve_.load(std::memory_order_relaxed))
       reserve_.store(rest - 1, std::memory_order_relaxed);
     const bool waits

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -384,4 +385,83 @@ TEST_CASE("a lock that is biased to a worker that withdraws can be taken") {
   CHECK(seen == 10'000);
   CHECK(withdrew);
   CHECK(guarded == 10'001);
+}
+
+// -- the watch -----------------------------------------------------------------
+
+namespace {
+
+/// The first worker of a new pool that is idle keeps watch; it is held after its
+/// first sleep.
+class first_watch {
+public:
+  first_watch() {
+    current = this;
+    on_pause = [](pause_point at, worker& who) { current->come(at, who); };
+    crew_.emplace(pool, nothing);
+  }
+  ~first_watch() {
+    let_go();
+    crew_.reset();
+    on_pause = nullptr;
+  }
+  first_watch(const first_watch&) = delete;
+  first_watch& operator=(const first_watch&) = delete;
+
+  bool is_held() {
+    return test::eventually([this] { return looks_ == 1; });
+  }
+  bool others_sleep() {
+    return test::eventually([this] { return pool.quiet(); });
+  }
+  void let_go() {
+    held_ = false;
+    held_.notify_all();
+  }
+  /// Until it does one or the other.
+  bool goes_on() {
+    return test::eventually([this] { return looks_ > 1 || over_; }) && !over_;
+  }
+
+  worker_pool pool{2};
+
+private:
+  void come(pause_point at, worker& who) {
+    if (at == pause_point::slept_on_watch) {
+      watcher_ = &who;
+      ++looks_;
+      held_.wait(true);
+    } else if (at == pause_point::about_to_sleep && &who == watcher_) {
+      over_ = true;
+    }
+  }
+
+  static inline first_watch* current = nullptr;
+  std::atomic<worker*> watcher_{nullptr};
+  std::atomic<int> looks_{0};
+  std::atomic<bool> held_{true};
+  std::atomic<bool> over_{false};
+  std::optional<test::crew> crew_;
+};
+
+} // namespace
+
+TEST_CASE("the watch over a pool in which nothing has run ends at once") {
+  first_watch watch;
+  CHECK(watch.is_held());
+  CHECK(watch.others_sleep());
+  watch.let_go();
+  CHECK_FALSE(watch.goes_on());
+}
+
+TEST_CASE("the watch over a pool that works by fits goes on") {
+  first_watch watch;
+  CHECK(watch.is_held());
+  CHECK(watch.others_sleep());
+  watch.pool.push_global(1); // by the one who fell asleep last
+  const bool ran = test::eventually([&] { return watch.pool.jobs_done() == 1; })
+                   && watch.others_sleep();
+  watch.let_go();
+  CHECK(ran);
+  CHECK(watch.goes_on());
 }
