@@ -18,7 +18,7 @@ void spin_lock::lock_contended() noexcept {
   // than twenty operations on one core. So under contention one core does many
   // operations in a row, which is the fastest for both.
   for (int round = 0;; ++round) {
-    pause_cpu(8U << round);
+    pause_cpu(4U << round);
     waits_for_locks += 1U << round;
     if (try_lock())
       return;

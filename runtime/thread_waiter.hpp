@@ -198,7 +198,7 @@ private:
 class LEVADA_API thread_patience {
 public:
   /// In looks. (One who stays away longer leaves its partners nothing to do.)
-  static constexpr std::uint32_t longest_rest = 16;
+  static constexpr std::uint32_t longest_rest = 32;
 
   /// The first rest is so many looks long, each next one twice that, up to the
   /// longest.
