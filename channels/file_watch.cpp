@@ -109,7 +109,7 @@ bool reports_nothing(std::string path) {
          != silent.end();
 }
 
-std::int64_t nanoseconds(const timespec& time) noexcept {
+std::int64_t nanoseconds_of(const timespec& time) noexcept {
   return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
 }
 
@@ -127,8 +127,8 @@ file_stamp::file_stamp(const struct stat& from) noexcept
   if (directory)
     return;
   size = from.st_size;
-  modified = nanoseconds(from.st_mtim);
-  changed = nanoseconds(from.st_ctim);
+  modified = nanoseconds_of(from.st_mtim);
+  changed = nanoseconds_of(from.st_ctim);
 }
 
 // -- making -------------------------------------------------------------------

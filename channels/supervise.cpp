@@ -7,6 +7,7 @@
 
 #include <levada/channels/channel.hpp>
 #include <levada/channels/select/engine.hpp>
+#include <levada/runtime/dump.hpp>
 #include <levada/runtime/firm_join.hpp>
 #include <levada/runtime/scope.hpp>
 
@@ -44,16 +45,6 @@ task<> run_child(task<> work, sender<child_ending> out, std::size_t child,
   auto told = out.try_send(std::move(how));
   if (!told && told.value().error != nullptr)
     std::rethrow_exception(std::move(told.value().error));
-}
-
-std::string message_of(const std::exception_ptr& error) {
-  try {
-    std::rethrow_exception(error);
-  } catch (const std::exception& known) {
-    return known.what();
-  } catch (...) { // described for dump(); the event carries it
-    return "an exception that is no std::exception";
-  }
 }
 
 void check(bool holds, const char* what) {

@@ -57,6 +57,8 @@ void print_place(std::ostream& out, const std::source_location& place) {
     out << base_name(place.file_name()) << ':' << place.line();
 }
 
+} // namespace
+
 std::string message_of(const std::exception_ptr& error) {
   try {
     std::rethrow_exception(error);
@@ -66,8 +68,6 @@ std::string message_of(const std::exception_ptr& error) {
     return "an exception that is no std::exception";
   }
 }
-
-} // namespace
 
 std::string describe(const unjoined_failure& failure) {
   std::ostringstream out;

@@ -1,6 +1,7 @@
 // Printing what hangs: the picture behind runtime::dump().
 #pragma once
 
+#include <exception>
 #include <iosfwd>
 #include <string>
 
@@ -13,6 +14,9 @@ class task_frame;
 
 /// The task's given name, else its coroutine function's.
 std::string name_of(const task_frame& root);
+
+/// What an exception says of itself.
+std::string message_of(const std::exception_ptr& error);
 
 /// One paragraph for stderr.
 std::string describe(const unjoined_failure& failure);

@@ -23,11 +23,9 @@ install_from() {
 build_with_cmake() {
   local project=$1
   shift
-  # (All sources of the library in a few: to g++ their anonymous namespaces then look
-  # like those of headers.)
   "$cmake" -G Ninja -S "$here/$project" -B "$work/$project" \
-    -DCMAKE_CXX_FLAGS="-O0 -g0 -Wno-subobject-linkage" \
-    -DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=12 "$@"
+    -DCMAKE_CXX_FLAGS="-O0 -g0" \
+    -DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=36 "$@"
   "$cmake" --build "$work/$project"
   "$work/$project/consumer"
 }
