@@ -17,13 +17,23 @@ function(levada_developer_options target)
   endif()
 endfunction()
 
-# For programs that are users of levada, as the examples are: in a Debug build its
-# umbrella header is compiled once for all of them. Elsewhere they are few, and have
-# flags of their own; and a compiler's launcher is ccache, which does better without.
-function(levada_programs_share_headers)
+# For a program that is a user of levada, as the examples are: in a Debug build its
+# umbrella header is compiled once for all of them. Not where a source does without
+# that header, for then this would hide what it forgets to include. Elsewhere they are
+# few, and have flags of their own; and a compiler's launcher is ccache, which does
+# better without.
+function(levada_program_shares_headers program)
   if(CMAKE_CXX_COMPILER_LAUNCHER OR NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
     return()
   endif()
+  get_target_property(sources ${program} SOURCES)
+  foreach(source IN LISTS sources)
+    get_filename_component(source ${source} ABSOLUTE)
+    file(STRINGS ${source} umbrella REGEX "^#include <levada/levada.hpp>")
+    if(NOT umbrella)
+      return()
+    endif()
+  endforeach()
   if(NOT TARGET levada_program_headers)
     add_library(levada_program_headers OBJECT
                 ${PROJECT_SOURCE_DIR}/cmake/precompiled.cpp)
@@ -31,7 +41,5 @@ function(levada_programs_share_headers)
     levada_developer_options(levada_program_headers)
     target_precompile_headers(levada_program_headers PRIVATE <levada/levada.hpp>)
   endif()
-  foreach(program IN LISTS ARGV)
-    target_precompile_headers(${program} REUSE_FROM levada_program_headers)
-  endforeach()
+  target_precompile_headers(${program} REUSE_FROM levada_program_headers)
 endfunction()
