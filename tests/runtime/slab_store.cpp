@@ -67,7 +67,7 @@ void give_blocks(slab_store& to, std::size_t size,
 
 TEST_CASE("blocks of a slab are aligned, and do not overlap") {
   const auto store = make_store();
-  for (const std::size_t size : {16, 24, 48, 296, 304, 1024}) {
+  for (const std::size_t size : {16U, 24U, 48U, 296U, 304U, 1024U}) {
     const auto blocks = take_blocks(*store, size, 600); // in several slabs
     CHECK(blocks.size() == 600);
     const std::size_t alignment = size % 16 == 0 ? 16 : 8;
