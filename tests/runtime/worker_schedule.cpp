@@ -95,7 +95,8 @@ void arm_while_held(pause_point where) {
 }
 
 /// Of two workers one is stuck in a job until it is freed, so that it counts as awake;
-/// the other withdraws, and is held when it has given up its jobs, 1 to `count`.
+/// the other withdraws, and is held when it has given up its jobs, 1 to `count` (or, at
+/// `withdraws`, is about to).
 class withdrawal {
 public:
   static constexpr int count = 40;
@@ -103,8 +104,10 @@ public:
   /// `run`: what to do with these and all other jobs. `first`: what the other does
   /// before it gets them.
   explicit withdrawal(
-    std::function<void(worker&, job)> run, std::function<void()> first = [] {})
-      : run_(std::move(run)),
+    std::function<void(worker&, job)> run, std::function<void()> first = [] {},
+    pause_point where = pause_point::gave_its_jobs_up)
+      : at(where),
+        run_(std::move(run)),
         first_(std::move(first)),
         crew(2, [this](worker& self, job which) { take_up(self, which); }) {
   }
@@ -128,7 +131,7 @@ public:
     CHECK(held_);
   }
 
-  hold at{pause_point::gave_its_jobs_up};
+  hold at;
 
 private:
   static constexpr job stuck = 1000;
@@ -358,6 +361,28 @@ TEST_CASE(
   one.check_begun();
   CHECK(other_sleeps);
   CHECK(good);
+}
+
+TEST_CASE(
+  "a worker does not fall asleep over the jobs it gave up, when the other fell "
+  "asleep "
+  "just before") {
+  // The other has looked at the global queue for the last time when the jobs come
+  // there, and the watch it keeps ends when nothing runs.
+  std::atomic<int> ran{0};
+  withdrawal one{[&](worker&, job) { ++ran; }, [] {}, pause_point::withdraws};
+  one.at.then = [](worker& self) {
+    self.job_ns = 0; // nobody is to be woken for the sake of this job
+    self.pool->push_back(self, withdrawal::count + 1);
+  };
+  one.begin();
+  one.free_other();
+  const bool other_sleeps = test::eventually(
+    [&] { return ran == withdrawal::count && one.crew.pool.idle() == 1; });
+  one.at.let_go();
+  CHECK(test::eventually([&] { return ran == withdrawal::count + 1; }));
+  one.check_begun();
+  CHECK(other_sleeps);
 }
 
 TEST_CASE("a lock that is biased to a worker that withdraws can be taken") {
