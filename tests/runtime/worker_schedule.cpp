@@ -268,6 +268,55 @@ TEST_CASE("when the keeper of the time is stuck in a job another keeps it") {
   CHECK(fired);
 }
 
+// -- the watch and a run-next slot ---------------------------------------------
+
+TEST_CASE(
+  "the watch that comes for a job while its owner empties the slot leaves it "
+  "to "
+  "the owner") {
+  // The owner stands still between its look whether it is being robbed and the
+  // emptying. (Without a process barrier it does that by an exchange.)
+  static std::atomic<int> rests;
+  rests = 0;
+  on_pause = [](pause_point at, worker&) {
+    if (at == pause_point::out_of_work)
+      ++rests;
+  };
+  constexpr job wanted = 7;
+  constexpr job stop = 8;
+  std::atomic<job> taken{0};
+  bool slept = false;
+  bool came = false;
+  job early = 0;
+  bool late = false;
+  std::thread{[&] {
+    worker_pool pool{2};
+    auto& owner = pool.enlist();
+    std::thread watch{[&] {
+      auto& self = pool.enlist();
+      for (job next = pool.next(self); next != stop; next = pool.next(self))
+        taken = next;
+    }};
+    slept = test::eventually([&] { return pool.idle() == 1; });
+    owner.swapping = true;
+    pool.push_next(owner, wanted);
+    const int before = rests;
+    came = test::eventually([&] { return rests >= before + 3; });
+    early = taken;
+    owner.swapping = false;
+    late = test::eventually([&] { return taken == wanted; });
+    pool.push_global(stop);
+    watch.join();
+  }}.join();
+  on_pause = nullptr;
+  CHECK(slept);
+  CHECK(late);
+  if (levada::detail::has_process_barrier()) {
+    CHECK(came); // and went, with nothing
+    CHECK(early == 0);
+  }
+}
+
 // -- withdrawing ---------------------------------------------------------------
 
 TEST_CASE(
