@@ -230,6 +230,53 @@ TEST_CASE(
   CHECK(test::eventually([&] { return ran == 1; }));
 }
 
+TEST_CASE(
+  "a timer that is armed when another has fired what the keeper of the time "
+  "slept "
+  "for fires") {
+  // Until the keeper says so again it is taken to wake at a time that has passed: who
+  // arms wakes nobody, and all hangs on the keeper's second look.
+  struct listener {
+    hold at{pause_point::about_to_keep_time};
+    std::atomic<bool> asks{false};
+    std::atomic<bool> answered{false};
+  } told;
+  worker_pool pool{1};
+  pool.on_quiet.call = [](levada::detail::engine& which) {
+    auto& mine = reinterpret_cast<listener&>(which);
+    mine.asks = true;
+    mine.answered.wait(false);
+    mine.at.begin();
+    return true;
+  };
+  pool.on_quiet.argument = reinterpret_cast<levada::detail::engine*>(&told);
+  pool.on_quiet.after = 1ms;
+  levada::detail::timer_queue timers{levada::clock::steady(), 2};
+  timers.keep_by(pool);
+  counting_node far{1h};
+  counting_node first{100ms};
+  counting_node second;
+  timers.arm(far);
+  timers.arm(first);
+  {
+    const test::crew crew{pool, nothing};
+    CHECK(test::eventually([&] { return told.asks.load(); }));
+    CHECK(test::eventually([&] {
+      timers.fire_due();
+      return first.fired == 1;
+    }));
+    told.answered = true;
+    told.answered.notify_all();
+    CHECK(told.at.reached());
+    second.when = std::chrono::steady_clock::now() + 1ms;
+    timers.arm(second);
+    told.at.let_go();
+    CHECK(second.fires());
+    CHECK_FALSE(second.early);
+    CHECK(timers.disarm(far));
+  }
+}
+
 TEST_CASE("when the keeper of the time is stuck in a job another keeps it") {
   // Both workers get a job; who keeps the time, if that is settled by then, is the
   // last to be woken. The first to be free is to take it over.
