@@ -223,6 +223,33 @@ TEST_CASE(
   }
 }
 
+TEST_CASE(
+  "a sender that waits for one looks again at those it had seen room with, "
+  "when "
+  "they change or another takes their place (B-12)") {
+  const bool changes = GENERATE(false, true);
+  runtime rt{{.workers = 1}};
+  auto [tx, rx] = make_broadcast<int>(rt);
+  rx.close();
+  // Seen first: it needs no room. Then the sender waits at `full`.
+  auto first = tx.subscribe(taking_part(1, overflow::drop_oldest));
+  auto full = tx.subscribe(taking_part(1, overflow::wait));
+  auto last = tx.subscribe(taking_part(changes ? 8 : 1, overflow::wait));
+  prime(rt, tx, 0);
+  auto sending = rt.spawn(send_all<int>, tx, 1, 2);
+  until_senders_wait(tx, 1);
+  if (changes)
+    first.set_overflow(overflow::wait); // and has no room
+  else
+    first.close(); // `last`, which has none, stands there now
+  CHECK(*full.try_receive() == 0);
+  CHECK(tx.info().waiting_senders == 1);
+  CHECK(*(changes ? first : last).try_receive() == 0);
+  CHECK(sending.blocking_join() == 1);
+  CHECK(full.drain() == numbers(1, 2));
+  CHECK(last.drain() == numbers(changes ? 0 : 1, 2));
+}
+
 namespace {
 
 /// Stands behind a set's member in a channel, and sees whose lock the thread's seat
@@ -335,6 +362,29 @@ std::unique_ptr<in_hand> take_in_hand(const broadcast_receiver<int>& rx) {
 }
 
 } // namespace
+
+TEST_CASE(
+  "a receiver that is waited for holds no more than fits, as long as nothing "
+  "comes "
+  "back (B-12)") {
+  const auto capacity = GENERATE(1, 3, 8);
+  runtime rt{{.workers = 1}};
+  auto [tx, rx] = make_broadcast<int>(rt, {.capacity = 100});
+  auto slow = tx.subscribe(taking_part(capacity, overflow::wait));
+  prime(rt, tx, 0);
+  auto sending = rt.spawn(send_all<int>, tx, 1, 50);
+  for (int next = 0; next < 40;) {
+    until_senders_wait(tx, 1);
+    CHECK(slow.size() == static_cast<std::size_t>(capacity));
+    // all of it, so that the next items go the short way; or one
+    for (int i = next % 3 == 0 ? capacity : 1; i > 0; --i)
+      CHECK(*slow.blocking_receive() == next++);
+  }
+  CHECK(slow.lagged_total() == 0);
+  slow.close();
+  CHECK(sending.blocking_join() == 49);
+  CHECK(rx.drain() == numbers(0, 50));
+}
 
 TEST_CASE(
   "an item that comes back to a full receiver costs nobody an item, however "

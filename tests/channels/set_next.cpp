@@ -205,6 +205,41 @@ TEST_CASE("a member in rounds that joins ready ones has its turn (F-58)") {
   CHECK(rt.block_on(next_values, &set, keys, 2) == std::vector<int>{3, -2});
 }
 
+namespace {
+
+task<> say_so(std::atomic<bool>* ran) {
+  *ran = true;
+  co_return;
+}
+
+/// Takes events that never run dry until a task it has spawned has run.
+task<int> take_until_another_runs(select_set* set, sender<int> feed,
+                                  std::atomic<bool>* ran) {
+  int events = 0;
+  levada::spawn(say_so, ran).detach();
+  while (!*ran && events < 1'000'000) {
+    auto event = co_await set->next();
+    events += event ? 1 : 0;
+    auto sent = feed.try_send(events);
+    if (!sent)
+      break;
+  }
+  co_return events;
+}
+
+} // namespace
+
+TEST_CASE("a task whose events never run dry lets others run") {
+  runtime rt{{.workers = 1}};
+  auto [tx, rx] = make_channel<int>(rt, {.capacity = 4});
+  std::atomic<bool> ran{false};
+  select_set set;
+  set.add(rx);
+  REQUIRE(tx.try_send(0));
+  CHECK(rt.block_on(take_until_another_runs, &set, tx, &ran) < 1'000'000);
+  CHECK(ran);
+}
+
 TEST_CASE("an item whose move throws is lost with its event, not its member") {
   runtime rt{{.workers = 1}};
   bool throws = false;

@@ -481,6 +481,21 @@ TEST_CASE(
   CHECK(other_sleeps);
 }
 
+TEST_CASE("a job that is next on a worker that withdraws is given up as well") {
+  std::atomic<int> ran{0};
+  withdrawal one{[&](worker&, job) { ++ran; }, [] {}, pause_point::withdraws};
+  one.at.then
+    = [](worker& self) { self.pool->push_next(self, withdrawal::count + 1); };
+  one.begin();
+  one.at.let_go();
+  const bool withdrew
+    = test::eventually([&] { return one.crew.pool.idle() == 1; });
+  one.free_other();
+  CHECK(test::eventually([&] { return ran == withdrawal::count + 1; }));
+  one.check_begun();
+  CHECK(withdrew);
+}
+
 TEST_CASE("a lock that is biased to a worker that withdraws can be taken") {
   biased_lock lock;
   int guarded = 0;
