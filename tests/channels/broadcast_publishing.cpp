@@ -250,6 +250,32 @@ TEST_CASE(
   CHECK(last.drain() == numbers(changes ? 0 : 1, 2));
 }
 
+TEST_CASE(
+  "a receiver that comes, or is waited for from now on, holds no more than "
+  "fits "
+  "(B-12)") {
+  const bool changes = GENERATE(false, true);
+  runtime rt{{.workers = 1}};
+  auto [tx, rx] = make_broadcast<int>(rt);
+  rx.close();
+  auto big = tx.subscribe(taking_part(8, overflow::wait));
+  broadcast_receiver<int> small;
+  if (changes)
+    small = tx.subscribe(taking_part(1, overflow::drop_oldest));
+  prime(rt, tx, 0);
+  if (changes)
+    small.set_overflow(overflow::wait);
+  else
+    small = tx.subscribe(taking_part(1, overflow::wait));
+  auto sending = rt.spawn(send_all<int>, tx, 1, 4);
+  until_senders_wait(tx, 1);
+  CHECK(small.size() == 1);
+  CHECK(*small.try_receive() == (changes ? 0 : 1));
+  small.close();
+  CHECK(sending.blocking_join() == 3);
+  CHECK(big.drain() == numbers(0, 4));
+}
+
 namespace {
 
 /// Stands behind a set's member in a channel, and sees whose lock the thread's seat
