@@ -144,7 +144,8 @@ TEST_CASE("one who shares a core for long sleeps, to be woken on another") {
   CHECK(waits_until_sleep(habits) == waiting_habits::fewest_shared);
 }
 
-TEST_CASE("a thread that is answered when it yields sleeps once in many waits") {
+TEST_CASE(
+  "a thread that is answered when it yields sleeps once in many waits") {
   const auto fewest = waiting_habits::fewest_shared;
   CHECK(sleeps_in(wait_point::yielding, fewest) == 0);
   CHECK(sleeps_in(wait_point::yielding, fewest + 1) == 1);
