@@ -244,7 +244,8 @@ TEST_CASE(
   worker_pool pool{1};
   pool.on_quiet.call = [](levada::detail::engine& which) {
     auto& mine = reinterpret_cast<listener&>(which);
-    mine.asks = true;
+    if (mine.asks.exchange(true))
+      return true; // all is over, and quiet again
     mine.answered.wait(false);
     mine.at.begin();
     return true;
