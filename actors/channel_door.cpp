@@ -342,7 +342,8 @@ private:
       try {
         door.speech_->make(cell, last, 2);
         made = true;
-      } catch (...) { // it cannot be copied: counted as lost, below
+      } catch (...) { // NOLINT(bugprone-empty-catch): it cannot be copied;
+        // counted as lost, below
       }
       if (made) {
         give_back();

@@ -53,7 +53,7 @@ void response_promise::drop() noexcept {
     return;
   try {
     deliver(make_error(errc::dropped, "the request was not answered"));
-  } catch (const std::bad_alloc&) {
+  } catch (const std::bad_alloc&) { // NOLINT(bugprone-empty-catch):
     // nothing is left to tell it with; the asker's own time-out remains
   }
 }

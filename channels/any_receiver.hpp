@@ -142,6 +142,8 @@ public:
 
   // -- in a task --------------------------------------------------------------
 
+  // NOLINTBEGIN(performance-unnecessary-value-param): they are moved on.
+
   /// → receive_result<T>; given up when `stop` is requested.
   task<receive_result<T>> receive(std::stop_token stop = {},
                                   here line = here::current()) {
@@ -170,6 +172,8 @@ public:
   task<bool> ready(std::stop_token stop = {}, here line = here::current()) {
     return ready_task(&made_source(), {.stop = std::move(stop)}, line);
   }
+
+  // NOLINTEND(performance-unnecessary-value-param)
 
   // -- never waiting ----------------------------------------------------------
 

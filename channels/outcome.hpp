@@ -116,7 +116,7 @@ protected:
     ::new (place()) T(std::forward<Args>(args)...);
   }
   value_holder(value_holder&& other) noexcept : outcome_base(std::move(other)) {
-    if (has_value())
+    if (has_value()) // NOLINTNEXTLINE(bugprone-use-after-move): its base was
       ::new (place()) T(std::move(other.value_.value));
   }
   value_holder(const value_holder& other)

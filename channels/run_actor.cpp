@@ -23,7 +23,7 @@ task<> wait_firmly(receiver<caf::error> in) {
   join_handle<> waiting;
   try {
     waiting = spawn(until_closed, std::move(in));
-  } catch (const operation_cancelled&) {
+  } catch (const operation_cancelled&) { // NOLINT(bugprone-empty-catch):
     // the runtime stops, and the actor's system waits for it
   }
   co_await detail::firm_join(waiting);

@@ -355,11 +355,10 @@ set_event set_next::block() {
 }
 
 void set_next::sleep(thread_waiter& self, time_point deadline) noexcept {
-  if (deadline == time_point::max())
-    self.wait();
-  else if (!self.wait_until(deadline)
-           && set_.interrupt(outcome::timed_out) == nullptr)
-    self.wait(); // somebody was faster and has signalled, or will
+  if (deadline == time_point::max()
+      || (!self.wait_until(deadline)
+          && set_.interrupt(outcome::timed_out) == nullptr))
+    self.wait(); // (in time: somebody was faster and has signalled, or will)
 }
 
 bool set_next::set_limits() {

@@ -224,7 +224,8 @@ public:
   /// As close(), with the reason `failed` and the cause for everybody to read
   /// in close_record().
   bool close(std::exception_ptr cause) const {
-    return this->require("close").close({close_reason::failed, cause})
+    return this->require("close").close(
+             {close_reason::failed, std::move(cause)})
            == detail::close_outcome::done;
   }
   bool close(std::error_code cause) const {

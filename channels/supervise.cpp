@@ -35,7 +35,7 @@ task<> run_child(task<> work, sender<child_ending> out, std::size_t child,
   child_ending how{child, run};
   try {
     co_await std::move(work);
-  } catch (const operation_cancelled&) {
+  } catch (const operation_cancelled&) { // NOLINT(bugprone-empty-catch):
     // told to stop waiting: it has not failed
   } catch (...) { // told to the supervisor, which reports it
     how.error = std::current_exception();
@@ -281,7 +281,7 @@ task<> supervisor::stop_child(supervisor* self, std::size_t index) {
     try {
       waiting = spawn(task_options{self->title(one) + ", stopping"}, has_ended,
                       self, index, saturating_add(current_time(), timeout));
-    } catch (const operation_cancelled&) {
+    } catch (const operation_cancelled&) { // NOLINT(bugprone-empty-catch):
       // the runtime stops, and tells everybody so: wait for the task itself
     }
     if (waiting) {

@@ -144,7 +144,7 @@ std::optional<caf::error> task_actor_cell::exit_reason() const {
   return exit_reason_;
 }
 
-caf::error task_actor_cell::reason_of(std::exception_ptr error) {
+caf::error task_actor_cell::reason_of(const std::exception_ptr& error) {
   auto asked = exit_reason();
   if (!asked && home_->stopping())
     asked = caf::make_error(caf::exit_reason::user_shutdown);
@@ -163,8 +163,8 @@ caf::error task_actor_cell::reason_of(std::exception_ptr error) {
   }
 }
 
-void task_actor_cell::ended(std::exception_ptr error) {
-  auto why = reason_of(std::move(error));
+void task_actor_cell::ended(const std::exception_ptr& error) {
+  auto why = reason_of(error);
   {
     std::lock_guard guard{mutex_};
     body_ = nullptr;
@@ -221,8 +221,8 @@ public:
   life(const life&) = delete;
   life& operator=(const life&) = delete;
 
-  void ends(std::exception_ptr error) {
-    cell_of(std::exchange(self_, nullptr)).ended(std::move(error));
+  void ends(const std::exception_ptr& error) {
+    cell_of(std::exchange(self_, nullptr)).ended(error);
   }
 
 private:
@@ -238,7 +238,7 @@ task<> live(caf::strong_actor_ptr self, task<> body) {
   } catch (...) { // it becomes the reason for which the actor ends
     error = std::current_exception();
   }
-  mine.ends(std::move(error));
+  mine.ends(error);
 }
 
 } // namespace

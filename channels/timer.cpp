@@ -222,17 +222,17 @@ void check_timer(duration interval, const timer_options& options) {
 } // namespace
 
 timer::timer(duration interval, missed_tick_policy policy,
-             timer_options options)
-    : timer(nullptr, interval, std::move(policy), std::move(options)) {
+             const timer_options& options)
+    : timer(nullptr, interval, std::move(policy), options) {
 }
 
 timer::timer(runtime& home, duration interval, missed_tick_policy policy,
-             timer_options options)
-    : timer(&home, interval, std::move(policy), std::move(options)) {
+             const timer_options& options)
+    : timer(&home, interval, std::move(policy), options) {
 }
 
 timer::timer(runtime* home, duration interval, missed_tick_policy policy,
-             timer_options options)
+             const timer_options& options)
     : timer((check_timer(interval, options),
              detail::make_timer_state(home, interval, std::move(policy),
                                       options.name)),

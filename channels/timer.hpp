@@ -163,9 +163,9 @@ protected:
 class LEVADA_API timer : public any_receiver<timer_tick>, public timer_control {
 public:
   timer(duration interval, missed_tick_policy policy,
-        timer_options options = {});
+        const timer_options& options = {});
   timer(runtime& home, duration interval, missed_tick_policy policy,
-        timer_options options = {});
+        const timer_options& options = {});
 
   /// To hand around.
   timer_control control() const noexcept {
@@ -174,7 +174,7 @@ public:
 
 private:
   timer(runtime* home, duration interval, missed_tick_policy policy,
-        timer_options options);
+        const timer_options& options);
   timer(std::shared_ptr<detail::timer_state> state,
         const timer_options& options);
 };

@@ -153,7 +153,7 @@ struct caf_host::owned_system {
     config.set("scheduler.max-threads", workers);
     // An actor whose mailbox never runs dry must not own a worker for ever.
     config.set("scheduler.max-throughput", std::size_t{128});
-    config.module_factories.push_back(
+    config.module_factories.emplace_back(
       [this, &owner](caf::actor_system& sys) -> caf::actor_system::module* {
         auto coordinator = std::make_unique<parking_coordinator>(sys);
         coordinator->data().pool = &pool;

@@ -22,6 +22,8 @@ enum class pause_point : std::uint8_t {
   /// It has looked at the timers, and not yet said until when it sleeps. It holds the
   /// lock of the time.
   about_to_keep_time,
+  /// It has made up its mind to withdraw, and has its jobs still.
+  withdraws,
   /// It withdraws: its jobs are in the global queue, it is not yet known to be idle.
   gave_its_jobs_up,
   /// It keeps watch, and its sleep is over: it does not yet know what has happened.

@@ -21,10 +21,12 @@ class scope_state;
 
 /// Somebody who waits for a place.
 class LEVADA_API place_wait : public side_wait {
-protected:
-  place_wait(scope_state& state, std::source_location line) noexcept;
+public:
   place_wait(const place_wait&) = delete;
   place_wait& operator=(const place_wait&) = delete;
+
+protected:
+  place_wait(scope_state& state, std::source_location line) noexcept;
   ~place_wait();
 
   bool suspend(task_frame& root, std::coroutine_handle<> leaf);

@@ -23,7 +23,8 @@ void timer_wheel::insert(timer_node& node) noexcept {
   const auto highest
     = 63U - static_cast<unsigned>(std::countl_zero((when ^ base_) | 1));
   const auto level = highest / bits;
-  append(level * digits + ((when >> (level * bits)) & (digits - 1)), node);
+  append(ticks{level} * digits + ((when >> (level * bits)) & (digits - 1)),
+         node);
   ++size_;
 }
 

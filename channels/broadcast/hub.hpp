@@ -11,6 +11,12 @@
 //  - A sender waits ⇒ a receiver whose policy is to be waited for is full, and
 //    its `room` node stands in its channel (or its callback is under way).
 //  - A select that sends stands in the line with a broadcast_turn.
+//  - Who is waited for loses nothing. Items enter a buffer from the hub, or come
+//    back to the front of it (channel_core::put_back), without the hub's lock; so
+//    what the hub knows of room may be too much. Therefore each item looks again
+//    where it enters: the short way finds a full buffer and leaves the item to
+//    publish(), which lets that buffer hold one more than fits, looks how much
+//    room there is really, and so makes the next sender wait.
 //  - The hub is closed ⇒ nobody enters the list any more, and whoever is in it
 //    is about to be closed.
 //
@@ -127,12 +133,13 @@ protected:
   /// The hook for what one receiver's channel destroys, or null.
   virtual dead_letter_sink* make_sink() = 0;
 
-  /// So many items fit into the buffer of every receiver that is waited for:
-  /// nobody else puts items in, so there can only be more room. 0 when there are
-  /// no receivers, or the latest item is still to be seen by one.
+  /// So many items fit into the buffer of every receiver that is waited for, if
+  /// none comes back to it; there can only be more room else. 0 when there are no
+  /// receivers, or the latest item is still to be seen by one.
   std::uint32_t assured_ = 0;
   /// So many, the first of the list, had room when they were looked at, or need
-  /// none; since the last item nobody has put anything in, so they have it still.
+  /// none; since then no item was published, so they have it still, if none came
+  /// back to them.
   std::uint32_t roomy_ = 0;
   /// Whether new receivers first get the latest item.
   bool resends_latest_ = false;

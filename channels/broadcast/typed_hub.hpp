@@ -95,8 +95,7 @@ public:
       if (!has_it)
         deliver(each, item, from.leavings, wakes);
       if (each.waited_for)
-        assured = std::min(assured, std::min(channel.slots, channel.capacity)
-                                      - channel.count);
+        assured = std::min(assured, places_left(channel));
     }
     assured_ = served != 0 ? assured : 0;
     roomy_ = 0;
@@ -159,12 +158,22 @@ private:
     ++channel.sent;
     if (hand_over(channel, storage, mover{}, wakes))
       return;
-    const bool fits = channel.has_room()
+    // (One that is waited for is full only by what came back since it was looked
+    // at. It loses nothing by that: it holds one more, and then it is waited for.)
+    const bool fits = (channel.has_room() || to.waited_for)
                       && (channel.count < channel.slots || channel.try_grow());
     if (!fits)
       drop_oldest(to, item_cell::item(storage), leavings);
     mover::relocate(channel.slot(channel.count, mover::size()), storage);
-    ++channel.count;
+    if (++channel.count > channel.capacity)
+      channel.burdens |= burden::overfull;
+  }
+
+  /// For so many items there is a place already. None, when more is buffered than
+  /// fits.
+  static std::uint32_t places_left(const channel_core& channel) noexcept {
+    const auto places = std::min(channel.slots, channel.capacity);
+    return places - std::min(places, channel.count);
   }
 
   static void drop_oldest(const member& of, item_type& incoming,

@@ -239,7 +239,8 @@ void actor_pump::end(bool clear) noexcept {
     for (auto& each : feeds_)
       try {
         each->came(which);
-      } catch (...) { // a function of the receiver: its item is gone
+      } catch (...) { // NOLINT(bugprone-empty-catch): a function of the
+        // receiver: its item is gone
       }
     round_.reset();
   }

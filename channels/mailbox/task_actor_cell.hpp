@@ -64,7 +64,7 @@ public:
   /// The body begins, as part of the task that runs here.
   void begun();
   /// The body has ended.
-  void ended(std::exception_ptr error);
+  void ended(const std::exception_ptr& error);
 
   /// The reason it was asked to end for, while there is one.
   std::optional<caf::error> exit_reason() const;
@@ -83,7 +83,7 @@ public:
   response_promise* current = nullptr;
 
 private:
-  caf::error reason_of(std::exception_ptr error);
+  caf::error reason_of(const std::exception_ptr& error);
   void cancel_body();
 
   engine* home_;

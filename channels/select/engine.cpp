@@ -101,10 +101,11 @@ void select_engine::block(select_case** cases, std::uint32_t count, bool biased,
     return;
   if (!enlist_all(self))
     return;
-  if (extra.time == none || extra.deadline == time_point::max())
-    self.wait();
-  else if (!self.wait_until(extra.deadline) && !claim_.win_as_limit(extra.time))
-    self.wait(); // somebody was faster, and signals
+  const bool endless
+    = extra.time == none || extra.deadline == time_point::max();
+  if (endless
+      || (!self.wait_until(extra.deadline) && !claim_.win_as_limit(extra.time)))
+    self.wait(); // (after a limit: somebody was faster, and signals)
 }
 
 /// Arms the limits; false when one of them has won already.
@@ -248,13 +249,11 @@ bool select_engine::enlist_all(waiter& who) {
       if (!one.channel->is_open())
         ended = one.channel;
     }
-    if (winner_ != none) {
-      // ready after all
-    } else if (extra_->otherwise != none) {
+    const bool waits = winner_ == none && extra_->otherwise == none;
+    if (winner_ == none && extra_->otherwise != none)
       won(extra_->otherwise);
-    } else if (root_ != nullptr && root_->cancelled()) {
-      // no winner: cancelled
-    } else {
+    // (Who is cancelled does not wait, and there is no winner.)
+    if (waits && (root_ == nullptr || !root_->cancelled())) {
       for (std::uint32_t i = 0; i < count_; ++i)
         enlist(*cases_[i], who);
       enlisted_ = true;

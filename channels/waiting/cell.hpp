@@ -91,7 +91,7 @@ struct cell
   static void relocate(void* to, void* from) noexcept {
     auto& source = *std::launder(static_cast<storage_type*>(from));
     ::new (to) storage_type(std::move(source));
-    source.~storage_type();
+    source.~storage_type(); // NOLINT(bugprone-use-after-move): all it is for
   }
 
   static void destroy(void* storage) noexcept {
@@ -122,7 +122,8 @@ struct cell
 template <class T>
 class cell_slot {
 public:
-  cell_slot() noexcept {
+  // (A default one would let cell_slot() write to all the room.)
+  cell_slot() noexcept { // NOLINT(modernize-use-equals-default)
   }
   cell_slot(const cell_slot&) = delete;
   cell_slot& operator=(const cell_slot&) = delete;

@@ -36,13 +36,12 @@ public:
       this->result = outcome::done;
     } else if (take_up_window(channel, this->slot, wakes)) {
       this->result = outcome::done;
-    } else if (channel.has_room() || channel.policy == overflow::wait) {
-      return false;
-    } else if (channel.policy == overflow::reject) {
+    } else if (must_not_wait(channel) && channel.policy == overflow::reject) {
       full_ = true;
       this->result = outcome::closed;
-    } else if (channel.policy == overflow::drop_incoming
-               || channel.count == 0) {
+    } else if (must_not_wait(channel)
+               && (channel.policy == overflow::drop_incoming
+                   || channel.count == 0)) {
       overflow_with(channel, this->slot, wakes, *strays);
       this->result = outcome::dropped;
     } else {
@@ -75,6 +74,11 @@ public:
   }
 
 private:
+  /// Full, and the policy says what to do then.
+  static bool must_not_wait(const channel_core& channel) noexcept {
+    return !channel.has_room() && channel.policy != overflow::wait;
+  }
+
   bool full_ = false;
 };
 

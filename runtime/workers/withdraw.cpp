@@ -76,6 +76,7 @@ bool worker_pool::should_withdraw(worker& self) noexcept {
 /// Another worker is awake, and finds what is put into the global queue here: it
 /// looks there before it falls asleep. If it did so before, this one stays.
 job worker_pool::withdraw(worker& self) {
+  pause_at(pause_point::withdraws, self);
   {
     spin_guard guard{global_lock_};
     while (const job each = pop_ring(self))

@@ -1,6 +1,8 @@
 // How an actor stops receiving, and where the items are then.
 #include <stdexcept>
 
+#include <levada/channels/broadcast.hpp>
+
 #include "actor_support.hpp"
 
 using namespace levada_tests;
@@ -98,6 +100,53 @@ TEST_CASE(
   CHECK(rest_of(ends.rx) == numbers(4, 20));
   CHECK(ends.rx.info().waiting_receivers == 0);
   CHECK(conserved(ends.tx.stats()));
+}
+
+TEST_CASE(
+  "what an actor hands back to its receiver of a broadcast costs no item "
+  "(U-25)") {
+  runtime rt{{.workers = 1}};
+  auto [tx, rx] = levada::make_broadcast<int>(
+    rt, {.capacity = 8, .overflow = overflow::wait});
+  for (int i = 0; i < 8; ++i)
+    REQUIRE(tx.try_send(i));
+  const gate hold;
+  const auto in
+    = std::make_shared<levada::broadcast_receiver<int>>(std::move(rx));
+  const auto body = [=](event_based_actor* self) {
+    on_receive(self, *in, [=](int) { hold.pass(); }, {}, {.credit = 8});
+  };
+  const auto who = rt.system().spawn(body);
+  until([&] { return hold.arrived() == 1; });
+  REQUIRE(in->size() == 0); // it has them all
+  REQUIRE(tx.try_send(8));  // seven more fit, as far as the broadcast knows
+  caf::anon_send_exit(who, exit_reason::kill);
+  hold.open(4); // as many as a turn handles
+  CHECK(end_of(rt.system(), who) != "it did not end");
+  CHECK(in->size() == 5);
+  auto sending = rt.spawn(
+    [](levada::broadcast_sender<int> out) -> task<int> {
+      int went = 9;
+      for (; went < 20; ++went) {
+        auto sent = co_await out.send(went);
+        if (!sent)
+          break;
+      }
+      co_return went;
+    },
+    tx);
+  until_senders_wait(tx, 1);
+  CHECK(in->size()
+        <= 9); // one more than fits, if what came back was in the way
+  for (int i = 4; i < 20; ++i) {
+    auto got = in->blocking_receive_for(30s);
+    REQUIRE(got);
+    CHECK(*got == i);
+    CHECK(got.lagged() == 0);
+  }
+  CHECK(sending.blocking_join() == 20);
+  CHECK(in->lagged_total() == 0);
+  CHECK(conserved(in->stats()));
 }
 
 TEST_CASE("an actor that dies while it waits waits no more") {

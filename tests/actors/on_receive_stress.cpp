@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include <levada/channels/actor_send.hpp>
+#include <levada/channels/broadcast.hpp>
 
 #include "actor_support.hpp"
 
@@ -65,14 +66,15 @@ struct tally {
   }
 };
 
-void victim(event_based_actor* self, receiver<int> in, tally* to, fate mine,
+template <class Receiver>
+void victim(event_based_actor* self, const Receiver& in, tally* to, fate mine,
             std::uint32_t credit) {
   self->set_exception_handler([](std::exception_ptr&) -> caf::error {
     return exit_reason::user_shutdown;
   });
   auto listening = std::make_shared<subscription>();
   auto left = std::make_shared<int>(mine.items);
-  *listening = on_receive(self, std::move(in),
+  *listening = on_receive(self, in,
                           [=](int n) {
                             to->note(n);
                             if (--*left > 0)
@@ -112,7 +114,7 @@ TEST_CASE(
     for (int i = 0; i < victims / 4; ++i) {
       const fate mine{1 + static_cast<int>(dice() % 40),
                       static_cast<decltype(fate::how)>(dice() % 4)};
-      const auto who = rt.system().spawn(victim, rx, &all, mine,
+      const auto who = rt.system().spawn(victim<receiver<int>>, rx, &all, mine,
                                          1 + std::uint32_t(dice() % 20));
       if (mine.how == fate::is_killed) {
         spend(dice, 10000);
@@ -160,7 +162,7 @@ TEST_CASE("actors that die side by side receive every item once (U-25)",
     for (int i = 0; i < victims / 2; ++i) {
       const fate mine{1 + static_cast<int>(dice() % 60),
                       static_cast<decltype(fate::how)>(dice() % 4)};
-      living.push_back(rt.system().spawn(victim, rx, &all, mine,
+      living.push_back(rt.system().spawn(victim<receiver<int>>, rx, &all, mine,
                                          1 + std::uint32_t(dice() % 8)));
       if (living.size() < 4)
         continue;
@@ -184,6 +186,77 @@ TEST_CASE("actors that die side by side receive every item once (U-25)",
                       [](const auto& times) { return times == 1; }));
     CHECK(conserved(tx.stats()));
     CHECK(tx.stats().received == static_cast<std::uint64_t>(went));
+  }
+}
+
+namespace {
+
+using broadcast_end = std::shared_ptr<levada::broadcast_receiver<int>>;
+
+task<int> broadcast_numbers(levada::broadcast_sender<int> out, int last) {
+  int went = 0;
+  for (int i = 0; i < last; ++i) {
+    auto sent = co_await out.send(i);
+    if (!sent)
+      break;
+    ++went;
+  }
+  co_return went;
+}
+
+task<> note_all(broadcast_end in, tally* to) {
+  while (auto got = co_await in->receive())
+    to->note(*got);
+}
+
+} // namespace
+
+TEST_CASE(
+  "actors that die one after the other receive every item of a broadcast that "
+  "waits for them once, in order (U-25)",
+  "[stress]") {
+  const auto seed = std::random_device{}();
+  CAPTURE(seed);
+  std::mt19937 dice{seed};
+  const auto workers = GENERATE(1U, 2U, 3U);
+  runtime rt{{.workers = workers}};
+  for (const int capacity : {1, 4, 16}) {
+    auto [tx, first] = levada::make_broadcast<int>(
+      rt, {.capacity = capacity, .overflow = overflow::wait});
+    const auto rx
+      = std::make_shared<levada::broadcast_receiver<int>>(std::move(first));
+    const auto other
+      = std::make_shared<levada::broadcast_receiver<int>>(tx.subscribe());
+    tally all{0};
+    tally beside{0};
+    auto reading = rt.spawn(note_all, other, &beside);
+    auto sending = rt.spawn(broadcast_numbers, tx, INT_MAX);
+    for (int i = 0; i < victims / 8; ++i) {
+      const fate mine{1 + static_cast<int>(dice() % 40),
+                      static_cast<decltype(fate::how)>(dice() % 4)};
+      const auto who = rt.system().spawn(
+        [rx, &all, mine](event_based_actor* self, std::uint32_t credit) {
+          victim(self, *rx, &all, mine, credit);
+        },
+        1 + std::uint32_t(dice() % 20));
+      if (mine.how == fate::is_killed) {
+        spend(dice, 10000);
+        caf::anon_send_exit(who, exit_reason::kill);
+      }
+      REQUIRE(end_of(rt.system(), who) != "it did not end");
+    }
+    tx.close();
+    const auto went = sending.blocking_join();
+    reading.blocking_join();
+    while (auto left = rx->try_receive())
+      all.note(*left);
+    CHECK(all.disorder == 0);
+    CHECK(all.count == went);
+    CHECK(beside.disorder == 0);
+    CHECK(beside.count == went);
+    CHECK(rx->lagged_total() == 0);
+    CHECK(conserved(rx->stats()));
+    CHECK(conserved(tx.stats()));
   }
 }
 

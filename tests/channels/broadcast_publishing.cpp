@@ -2,6 +2,7 @@
 // doing; and whom a sender waits for while others take, come and go.
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -13,6 +14,8 @@
 
 using namespace levada_tests;
 using levada::detail::biased_lock;
+using levada::detail::broadcast_item;
+using levada::detail::cell_slot;
 using levada::detail::channel_core;
 using levada::detail::handle_access;
 using levada::detail::has_process_barrier;
@@ -220,6 +223,59 @@ TEST_CASE(
   }
 }
 
+TEST_CASE(
+  "a sender that waits for one looks again at those it had seen room with, "
+  "when "
+  "they change or another takes their place (B-12)") {
+  const bool changes = GENERATE(false, true);
+  runtime rt{{.workers = 1}};
+  auto [tx, rx] = make_broadcast<int>(rt);
+  rx.close();
+  // Seen first: it needs no room. Then the sender waits at `full`.
+  auto first = tx.subscribe(taking_part(1, overflow::drop_oldest));
+  auto full = tx.subscribe(taking_part(1, overflow::wait));
+  auto last = tx.subscribe(taking_part(changes ? 8 : 1, overflow::wait));
+  prime(rt, tx, 0);
+  auto sending = rt.spawn(send_all<int>, tx, 1, 2);
+  until_senders_wait(tx, 1);
+  if (changes)
+    first.set_overflow(overflow::wait); // and has no room
+  else
+    first.close(); // `last`, which has none, stands there now
+  CHECK(*full.try_receive() == 0);
+  CHECK(tx.info().waiting_senders == 1);
+  CHECK(*(changes ? first : last).try_receive() == 0);
+  CHECK(sending.blocking_join() == 1);
+  CHECK(full.drain() == numbers(1, 2));
+  CHECK(last.drain() == numbers(changes ? 0 : 1, 2));
+}
+
+TEST_CASE(
+  "a receiver that comes, or is waited for from now on, holds no more than "
+  "fits "
+  "(B-12)") {
+  const bool changes = GENERATE(false, true);
+  runtime rt{{.workers = 1}};
+  auto [tx, rx] = make_broadcast<int>(rt);
+  rx.close();
+  auto big = tx.subscribe(taking_part(8, overflow::wait));
+  broadcast_receiver<int> small;
+  if (changes)
+    small = tx.subscribe(taking_part(1, overflow::drop_oldest));
+  prime(rt, tx, 0);
+  if (changes)
+    small.set_overflow(overflow::wait);
+  else
+    small = tx.subscribe(taking_part(1, overflow::wait));
+  auto sending = rt.spawn(send_all<int>, tx, 1, 4);
+  until_senders_wait(tx, 1);
+  CHECK(small.size() == 1);
+  CHECK(*small.try_receive() == (changes ? 0 : 1));
+  small.close();
+  CHECK(sending.blocking_join() == 3);
+  CHECK(big.drain() == numbers(0, 4));
+}
+
 namespace {
 
 /// Stands behind a set's member in a channel, and sees whose lock the thread's seat
@@ -271,6 +327,182 @@ TEST_CASE(
   "held") {
   runtime rt{{.workers = 1}};
   CHECK(rt.block_on(tell_a_set()) == has_process_barrier());
+}
+
+namespace {
+
+channel_core& buffer_of(const broadcast_receiver<int>& rx) {
+  return *handle_access::core(handle_access::inner(rx));
+}
+
+/// One item out of a receiver's buffer, which somebody has in hand: an actor, say, that
+/// ends without having looked at it.
+class in_hand {
+public:
+  explicit in_hand(channel_core& from) : from_(from) {
+    wake_list wakes;
+    levada::detail::spin_guard guard{from.lock};
+    took_ = levada::detail::take(from, cell_.storage(), mover{}, wakes);
+  }
+  in_hand(const in_hand&) = delete;
+  in_hand& operator=(const in_hand&) = delete;
+
+  bool took() const noexcept {
+    return took_;
+  }
+  void put_back() noexcept {
+    from_.put_back(cell_.storage());
+  }
+
+private:
+  using item_cell = levada::detail::cell<broadcast_item<int>>;
+  using mover = levada::detail::typed_mover<item_cell>;
+
+  channel_core& from_;
+  cell_slot<broadcast_item<int>> cell_;
+  bool took_ = false;
+};
+
+/// Waits at one receiver, so that a publisher comes by in the middle of giving its item
+/// to all; there it puts items back into the buffers of others.
+struct returner : set_node {
+  explicit returner(std::vector<std::unique_ptr<in_hand>>& items) noexcept
+      : set_node(&returner::told),
+        items(items) {
+  }
+  static bool told(set_node& self, wake_list&) noexcept {
+    auto& items = static_cast<returner&>(self).items;
+    while (!items.empty()) {
+      items.back()->put_back();
+      items.pop_back();
+    }
+    return false;
+  }
+  std::vector<std::unique_ptr<in_hand>>& items;
+};
+
+std::unique_ptr<in_hand> take_in_hand(const broadcast_receiver<int>& rx) {
+  auto result = std::make_unique<in_hand>(buffer_of(rx));
+  REQUIRE(result->took());
+  return result;
+}
+
+} // namespace
+
+TEST_CASE(
+  "a receiver that is waited for holds no more than fits, as long as nothing "
+  "comes "
+  "back (B-12)") {
+  const auto capacity = GENERATE(1, 3, 8);
+  runtime rt{{.workers = 1}};
+  auto [tx, rx] = make_broadcast<int>(rt, {.capacity = 100});
+  auto slow = tx.subscribe(taking_part(capacity, overflow::wait));
+  prime(rt, tx, 0);
+  auto sending = rt.spawn(send_all<int>, tx, 1, 50);
+  for (int next = 0; next < 40;) {
+    until_senders_wait(tx, 1);
+    CHECK(slow.size() == static_cast<std::size_t>(capacity));
+    // all of it, so that the next items go the short way; or one
+    for (int i = next % 3 == 0 ? capacity : 1; i > 0; --i)
+      CHECK(*slow.blocking_receive() == next++);
+  }
+  CHECK(slow.lagged_total() == 0);
+  slow.close();
+  CHECK(sending.blocking_join() == 49);
+  CHECK(rx.drain() == numbers(0, 50));
+}
+
+TEST_CASE(
+  "an item that comes back to a full receiver costs nobody an item, however "
+  "much "
+  "fitted before it came (B-12)") {
+  runtime rt{{.workers = 1}};
+  auto [tx, rx] = make_broadcast<int>(rt, {.overflow = overflow::wait});
+  rx.close();
+  auto slow = tx.subscribe(taking_part(4, overflow::wait));
+  for (int i = 0; i < 4; ++i)
+    prime(rt, tx, i);
+  std::vector<std::unique_ptr<in_hand>> taken;
+  for (int i = 0; i < 4; ++i)
+    taken.push_back(take_in_hand(slow));
+  prime(rt, tx, 4); // the hub knows now that three more fit
+  for (; !taken.empty(); taken.pop_back())
+    taken.back()->put_back();
+  CHECK(slow.size() == 5);
+  // One may be on its way by what was known; whoever comes then waits.
+  auto sending = rt.spawn(send_all<int>, tx, 5, 12);
+  until_senders_wait(tx, 1);
+  CHECK(slow.lagged_total() == 0);
+  CHECK(slow.size() <= 6);
+  for (int i = 0; i < 12; ++i) {
+    auto got = slow.blocking_receive_for(30s);
+    REQUIRE(got);
+    CHECK(*got == i);
+    CHECK(got.lagged() == 0);
+  }
+  CHECK(sending.blocking_join() == 7);
+  CHECK(slow.lagged_total() == 0);
+  CHECK(conserved(tx.stats()));
+  CHECK(conserved(slow.stats()));
+}
+
+TEST_CASE(
+  "an item that comes back while another one is being published costs nobody "
+  "an "
+  "item, wherever that receiver stands (B-12)") {
+  const auto place = GENERATE(0U, 1U, 2U, 3U);
+  const bool quickly = GENERATE(false, true);
+  INFO("place " << place << ", quickly " << quickly);
+  constexpr int capacity = 4;
+  runtime rt{{.workers = 1}};
+  auto [tx, rx] = make_broadcast<int>(rt, {.overflow = overflow::wait});
+  rx.close();
+  std::vector<broadcast_receiver<int>> all;
+  for (int i = 0; i < 4; ++i)
+    all.push_back(tx.subscribe(taking_part(capacity, overflow::wait)));
+  for (int i = 0; i < capacity; ++i)
+    prime(rt, tx, i);
+  // At `place` somebody waits. All others have their items in somebody's hands.
+  std::vector<std::unique_ptr<in_hand>> taken;
+  for (std::size_t i = 0; i < all.size(); ++i)
+    for (int n = 0; n < capacity; ++n)
+      if (i == place)
+        CHECK(*all[i].try_receive() == n);
+      else
+        taken.push_back(take_in_hand(all[i]));
+  if (quickly) // then the hub knows that there is room, and does not look
+    prime(rt, tx, capacity);
+  const int next = capacity + (quickly ? 1 : 0);
+  if (quickly)
+    CHECK(*all[place].try_receive() == capacity);
+  auto& core = buffer_of(all[place]);
+  returner middle{taken};
+  {
+    levada::detail::spin_guard guard{core.lock};
+    core.receivers.push_back(middle);
+  }
+  REQUIRE(tx.try_send(next));
+  CHECK(taken.empty());
+  auto sending = rt.spawn(send_all<int>, tx, next + 1, next + 20);
+  until_senders_wait(tx, 1);
+  for (const auto& each : all) // what lay there, what came back, and one more
+    CHECK(each.size() <= 2 + std::size_t{capacity} + 1);
+  std::vector<std::vector<int>> got(all.size());
+  for (int last = 0; last < next + 19;) // in turns, as room comes
+    for (std::size_t i = 0; i < all.size(); ++i)
+      if (auto one = all[i].try_receive()) {
+        CHECK(one.lagged() == 0);
+        got[i].push_back(*one);
+        last = got[0].empty() ? 0 : got[0].back();
+      }
+  CHECK(sending.blocking_join() == 19);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    for (const int one : all[i].drain())
+      got[i].push_back(one);
+    CHECK(got[i] == numbers(i == place ? next : 0, next + 20));
+    CHECK(all[i].lagged_total() == 0);
+    CHECK(conserved(all[i].stats()));
+  }
 }
 
 namespace {

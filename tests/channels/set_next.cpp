@@ -2,6 +2,7 @@
 #include <levada/channels/select_set.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
 #include <stdexcept>
 
@@ -53,6 +54,36 @@ task<int> next_prickly(select_set* set, select_key<prickly> key) {
   } catch (const std::runtime_error&) {
     result = -1;
   }
+  co_return result;
+}
+
+/// Stops when it is moved out of a channel, if it is told to.
+struct stuck_in_move {
+  enum { free, armed, stuck, over };
+
+  stuck_in_move(int value, std::atomic<int>* state)
+      : value(value),
+        state(state) {
+  }
+  stuck_in_move(stuck_in_move&& other)
+      : value(other.value),
+        state(other.state) {
+    int expected = armed;
+    if (!state->compare_exchange_strong(expected, stuck))
+      return;
+    state->notify_all();
+    state->wait(stuck);
+  }
+  int value;
+  std::atomic<int>* state;
+};
+
+/// The value of the next event; -2 for no event.
+task<int> next_stuck(select_set* set, select_key<stuck_in_move> key) {
+  int result = -2;
+  auto event = co_await set->next_for(0s);
+  if (auto* got = event.from(key))
+    result = (*got)->value;
   co_return result;
 }
 
@@ -124,6 +155,36 @@ TEST_CASE(
   CHECK(a.rx.info().waiting_receivers == 0);
 }
 
+TEST_CASE(
+  "a member removed while next() has its item in hand stays until that event "
+  "has "
+  "been seen (F-58)") {
+  // The short way holds no lock then: all that keeps the member is that it is busy.
+  runtime rt{{.workers = 1}};
+  std::atomic<int> state{stuck_in_move::free};
+  auto [tx, rx] = make_channel<stuck_in_move>(rt, {.capacity = 4});
+  select_set set;
+  const auto key = set.add(rx);
+  for (int i = 1; i <= 2; ++i)
+    REQUIRE(tx.try_send(stuck_in_move{i, &state}));
+  state = stuck_in_move::armed;
+  auto waiting = rt.spawn(next_stuck, &set, key);
+  until([&] { return state == stuck_in_move::stuck; });
+  CHECK(set.remove(key));
+  CHECK_FALSE(set.remove(key));
+  CHECK(rx.info().receiver_handles == 2); // the member's, too
+  state = stuck_in_move::over;
+  state.notify_all();
+  CHECK(waiting.blocking_join() == 1);
+  CHECK(rt.block_on(next_stuck, &set, key) == -2);
+  CHECK(rx.info().receiver_handles == 1);
+  CHECK(rx.info().waiting_receivers == 0);
+  auto left = rx.try_receive();
+  REQUIRE(left);
+  CHECK(left->value == 2);
+  CHECK(conserved(rx.stats()));
+}
+
 TEST_CASE("a member in rounds that joins ready ones has its turn (F-58)") {
   runtime rt{{.workers = 1}};
   auto a = make_channel<int>(rt, {.capacity = 4});
@@ -142,6 +203,41 @@ TEST_CASE("a member in rounds that joins ready ones has its turn (F-58)") {
   CHECK(set.remove(keys[1]));
   REQUIRE(a.tx.try_send(3));
   CHECK(rt.block_on(next_values, &set, keys, 2) == std::vector<int>{3, -2});
+}
+
+namespace {
+
+task<> say_so(std::atomic<bool>* ran) {
+  *ran = true;
+  co_return;
+}
+
+/// Takes events that never run dry until a task it has spawned has run.
+task<int> take_until_another_runs(select_set* set, sender<int> feed,
+                                  std::atomic<bool>* ran) {
+  int events = 0;
+  levada::spawn(say_so, ran).detach();
+  while (!*ran && events < 1'000'000) {
+    auto event = co_await set->next();
+    events += event ? 1 : 0;
+    auto sent = feed.try_send(events);
+    if (!sent)
+      break;
+  }
+  co_return events;
+}
+
+} // namespace
+
+TEST_CASE("a task whose events never run dry lets others run") {
+  runtime rt{{.workers = 1}};
+  auto [tx, rx] = make_channel<int>(rt, {.capacity = 4});
+  std::atomic<bool> ran{false};
+  select_set set;
+  set.add(rx);
+  REQUIRE(tx.try_send(0));
+  CHECK(rt.block_on(take_until_another_runs, &set, tx, &ran) < 1'000'000);
+  CHECK(ran);
 }
 
 TEST_CASE("an item whose move throws is lost with its event, not its member") {

@@ -208,6 +208,44 @@ TEST_CASE("who wants a lock does not wait for who is inside another") {
   CHECK(was_biased == has_process_barrier());
 }
 
+TEST_CASE(
+  "who ends a bias waits for its owner, which is about to look whether it "
+  "still "
+  "has it") {
+  const bool nested = GENERATE(false, true);
+  biased_lock lock;
+  std::atomic<bool> inside{false};
+  bool biased = false;
+  bool was_inside = false;
+  bool still_biased = true;
+  std::thread owner{[&] {
+    auto& seat = take_seat();
+    pass(lock, seat, many);
+    biased = enters_by_bias(lock, seat);
+    const auto token = seat.token.load();
+    auto& entry = nested ? seat.inner : seat.outer;
+    entry = &lock; // as lock(seat) begins
+    std::thread other{[&] {
+      lock.lock();
+      inside = true;
+      lock.unlock();
+    }};
+    while (seat.token == token && !inside)
+      std::this_thread::yield();
+    for (int i = 0; i < 1000 && !inside; ++i)
+      std::this_thread::yield();
+    was_inside = inside;
+    entry = nullptr; // what it finds: the token is another
+    other.join();
+    still_biased = enters_by_bias(lock, seat);
+  }};
+  owner.join();
+  CHECK(biased == has_process_barrier());
+  CHECK(was_inside != has_process_barrier());
+  CHECK(inside);
+  CHECK_FALSE(still_biased);
+}
+
 TEST_CASE("one thread at a time is inside, also one lock inside another",
           "[stress]") {
   biased_lock outer;

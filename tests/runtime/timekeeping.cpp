@@ -98,6 +98,27 @@ TEST_CASE("the only worker fires timers between jobs that never end") {
   CHECK(fired);
 }
 
+TEST_CASE(
+  "the only worker that slept for a timer fires it between jobs that never "
+  "end") {
+  // Nobody sleeps for it any more, and the worker must know that.
+  worker_pool* pool = nullptr;
+  std::atomic<bool> go_on{true};
+  counting_node soon{50ms};
+  time_crew crew{1,
+                 [&](worker& self, job which) {
+                   if (go_on)
+                     pool->push_back(self, which);
+                 },
+                 &soon};
+  pool = &crew.pool;
+  CHECK(test::eventually([&] { return crew.pool.quiet(); }));
+  crew.pool.push_global(1);
+  CHECK(soon.fires());
+  CHECK_FALSE(soon.early);
+  go_on = false;
+}
+
 TEST_CASE("a crowd of dense timers fires completely, and none early") {
   time_crew crew{2, nothing};
   std::vector<counting_node> nodes(20'000);

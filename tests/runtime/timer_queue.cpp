@@ -281,6 +281,56 @@ TEST_CASE("arming, taking back and firing from several threads lose nothing",
   CHECK(timers.size() == 0);
 }
 
+namespace {
+
+/// Stands still while it fires.
+struct stuck_node : levada::detail::timer_node {
+  stuck_node() : timer_node(&stuck_node::fire) {
+  }
+  static void fire(timer_node& self, levada::detail::wake_list&) noexcept {
+    auto& mine = static_cast<stuck_node&>(self);
+    mine.fires = true;
+    mine.fires.notify_all();
+    mine.let_go.wait(false);
+    mine.over = true;
+  }
+  std::atomic<bool> fires{false};
+  std::atomic<bool> let_go{false};
+  std::atomic<bool> over{false};
+};
+
+} // namespace
+
+TEST_CASE(
+  "who takes a timer back that is just firing waits until it has fired") {
+  timer_queue timers{levada::clock::steady()};
+  stuck_node node;
+  node.when = std::chrono::steady_clock::now();
+  timers.arm(node);
+  node.fires.wait(false);
+  std::atomic<bool> tries{false};
+  std::atomic<bool> returned{false};
+  bool was_armed = true;
+  bool was_over = false;
+  std::thread owner{[&] {
+    tries = true;
+    was_armed = timers.disarm(node);
+    was_over = node.over;
+    returned = true;
+  }};
+  while (!tries)
+    std::this_thread::yield();
+  for (int i = 0; i < 1000 && !returned; ++i)
+    std::this_thread::yield();
+  const bool early = returned;
+  node.let_go = true;
+  node.let_go.notify_all();
+  owner.join();
+  CHECK_FALSE(early);
+  CHECK(was_over);
+  CHECK_FALSE(was_armed);
+}
+
 TEST_CASE("stopping ends the thread, and later arms only fill the queue") {
   timer_queue timers{levada::clock::steady()};
   counting_node before, after;

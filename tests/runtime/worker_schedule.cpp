@@ -96,7 +96,8 @@ void arm_while_held(pause_point where) {
 }
 
 /// Of two workers one is stuck in a job until it is freed, so that it counts as awake;
-/// the other withdraws, and is held when it has given up its jobs, 1 to `count`.
+/// the other withdraws, and is held when it has given up its jobs, 1 to `count` (or, at
+/// `withdraws`, is about to).
 class withdrawal {
 public:
   static constexpr int count = 40;
@@ -104,8 +105,10 @@ public:
   /// `run`: what to do with these and all other jobs. `first`: what the other does
   /// before it gets them.
   explicit withdrawal(
-    std::function<void(worker&, job)> run, std::function<void()> first = [] {})
-      : run_(std::move(run)),
+    std::function<void(worker&, job)> run, std::function<void()> first = [] {},
+    pause_point where = pause_point::gave_its_jobs_up)
+      : at(where),
+        run_(std::move(run)),
         first_(std::move(first)),
         crew(2, [this](worker& self, job which) { take_up(self, which); }) {
   }
@@ -129,7 +132,7 @@ public:
     CHECK(held_);
   }
 
-  hold at{pause_point::gave_its_jobs_up};
+  hold at;
 
 private:
   static constexpr job stuck = 1000;
@@ -228,6 +231,54 @@ TEST_CASE(
   CHECK(test::eventually([&] { return ran == 1; }));
 }
 
+TEST_CASE(
+  "a timer that is armed when another has fired what the keeper of the time "
+  "slept "
+  "for fires") {
+  // Until the keeper says so again it is taken to wake at a time that has passed: who
+  // arms wakes nobody, and all hangs on the keeper's second look.
+  struct listener {
+    hold at{pause_point::about_to_keep_time};
+    std::atomic<bool> asks{false};
+    std::atomic<bool> answered{false};
+  } told;
+  worker_pool pool{1};
+  pool.on_quiet.call = [](levada::detail::engine& which) {
+    auto& mine = reinterpret_cast<listener&>(which);
+    if (mine.asks.exchange(true))
+      return true; // all is over, and quiet again
+    mine.answered.wait(false);
+    mine.at.begin();
+    return true;
+  };
+  pool.on_quiet.argument = reinterpret_cast<levada::detail::engine*>(&told);
+  pool.on_quiet.after = 1ms;
+  levada::detail::timer_queue timers{levada::clock::steady(), 2};
+  timers.keep_by(pool);
+  counting_node far{1h};
+  counting_node first{100ms};
+  counting_node second;
+  timers.arm(far);
+  timers.arm(first);
+  {
+    const test::crew crew{pool, nothing};
+    CHECK(test::eventually([&] { return told.asks.load(); }));
+    CHECK(test::eventually([&] {
+      timers.fire_due();
+      return first.fired == 1;
+    }));
+    told.answered = true;
+    told.answered.notify_all();
+    CHECK(told.at.reached());
+    second.when = std::chrono::steady_clock::now() + 1ms;
+    timers.arm(second);
+    told.at.let_go();
+    CHECK(second.fires());
+    CHECK_FALSE(second.early);
+    CHECK(timers.disarm(far));
+  }
+}
+
 TEST_CASE("when the keeper of the time is stuck in a job another keeps it") {
   // Both workers get a job; who keeps the time, if that is settled by then, is the
   // last to be woken. The first to be free is to take it over.
@@ -264,6 +315,55 @@ TEST_CASE("when the keeper of the time is stuck in a job another keeps it") {
   CHECK(held);
   CHECK(awake == 0);
   CHECK(fired);
+}
+
+// -- the watch and a run-next slot ---------------------------------------------
+
+TEST_CASE(
+  "the watch that comes for a job while its owner empties the slot leaves it "
+  "to "
+  "the owner") {
+  // The owner stands still between its look whether it is being robbed and the
+  // emptying. (Without a process barrier it does that by an exchange.)
+  static std::atomic<int> rests;
+  rests = 0;
+  on_pause = [](pause_point at, worker&) {
+    if (at == pause_point::out_of_work)
+      ++rests;
+  };
+  constexpr job wanted = 7;
+  constexpr job stop = 8;
+  std::atomic<job> taken{0};
+  bool slept = false;
+  bool came = false;
+  job early = 0;
+  bool late = false;
+  std::thread{[&] {
+    worker_pool pool{2};
+    auto& owner = pool.enlist();
+    std::thread watch{[&] {
+      auto& self = pool.enlist();
+      for (job next = pool.next(self); next != stop; next = pool.next(self))
+        taken = next;
+    }};
+    slept = test::eventually([&] { return pool.idle() == 1; });
+    owner.swapping = true;
+    pool.push_next(owner, wanted);
+    const int before = rests;
+    came = test::eventually([&] { return rests >= before + 3; });
+    early = taken;
+    owner.swapping = false;
+    late = test::eventually([&] { return taken == wanted; });
+    pool.push_global(stop);
+    watch.join();
+  }}.join();
+  on_pause = nullptr;
+  CHECK(slept);
+  CHECK(late);
+  if (levada::detail::has_process_barrier()) {
+    CHECK(came); // and went, with nothing
+    CHECK(early == 0);
+  }
 }
 
 // -- withdrawing ---------------------------------------------------------------
@@ -359,6 +459,43 @@ TEST_CASE(
   one.check_begun();
   CHECK(other_sleeps);
   CHECK(good);
+}
+
+TEST_CASE(
+  "a worker does not fall asleep over the jobs it gave up, when the other fell "
+  "asleep "
+  "just before") {
+  // The other has looked at the global queue for the last time when the jobs come
+  // there, and the watch it keeps ends when nothing runs.
+  std::atomic<int> ran{0};
+  withdrawal one{[&](worker&, job) { ++ran; }, [] {}, pause_point::withdraws};
+  one.at.then = [](worker& self) {
+    self.job_ns = 0; // nobody is to be woken for the sake of this job
+    self.pool->push_back(self, withdrawal::count + 1);
+  };
+  one.begin();
+  one.free_other();
+  const bool other_sleeps = test::eventually(
+    [&] { return ran == withdrawal::count && one.crew.pool.idle() == 1; });
+  one.at.let_go();
+  CHECK(test::eventually([&] { return ran == withdrawal::count + 1; }));
+  one.check_begun();
+  CHECK(other_sleeps);
+}
+
+TEST_CASE("a job that is next on a worker that withdraws is given up as well") {
+  std::atomic<int> ran{0};
+  withdrawal one{[&](worker&, job) { ++ran; }, [] {}, pause_point::withdraws};
+  one.at.then
+    = [](worker& self) { self.pool->push_next(self, withdrawal::count + 1); };
+  one.begin();
+  one.at.let_go();
+  const bool withdrew
+    = test::eventually([&] { return one.crew.pool.idle() == 1; });
+  one.free_other();
+  CHECK(test::eventually([&] { return ran == withdrawal::count + 1; }));
+  one.check_begun();
+  CHECK(withdrew);
 }
 
 TEST_CASE("a lock that is biased to a worker that withdraws can be taken") {
