@@ -115,8 +115,8 @@ bool thread_patience::rest() noexcept {
   }
   if (spell_.yield(*habits_))
     return true;
-  if (habits_->yields()
-      != 0) // else the wait that follows is the one that sleeps
+  // Where it is time to sleep instead, the wait that follows does, and says so.
+  if (habits_->yields() != 0)
     habits_->slept();
   thread_waiter::mine().pass(wait_point::tired);
   return false;
