@@ -48,6 +48,12 @@ struct fate {
   enum { quits, throws, cancels, is_killed } how;
 };
 
+/// Any of these ends, after at most so many items.
+fate draw_fate(std::mt19937& dice, unsigned most) {
+  return {1 + static_cast<int>(dice() % most),
+          static_cast<decltype(fate::how)>(dice() % 4)};
+}
+
 struct tally {
   /// How often each has come; empty when their order tells.
   std::vector<std::atomic<int>> seen;
@@ -112,8 +118,7 @@ TEST_CASE(
     tally all{0};
     auto sending = rt.spawn(send_numbers, tx, 0, INT_MAX);
     for (int i = 0; i < victims / 4; ++i) {
-      const fate mine{1 + static_cast<int>(dice() % 40),
-                      static_cast<decltype(fate::how)>(dice() % 4)};
+      const auto mine = draw_fate(dice, 40);
       const auto who = rt.system().spawn(victim<receiver<int>>, rx, &all, mine,
                                          1 + std::uint32_t(dice() % 20));
       if (mine.how == fate::is_killed) {
@@ -160,8 +165,7 @@ TEST_CASE("actors that die side by side receive every item once (U-25)",
       rx, &all);
     std::vector<caf::actor> living;
     for (int i = 0; i < victims / 2; ++i) {
-      const fate mine{1 + static_cast<int>(dice() % 60),
-                      static_cast<decltype(fate::how)>(dice() % 4)};
+      const auto mine = draw_fate(dice, 60);
       living.push_back(rt.system().spawn(victim<receiver<int>>, rx, &all, mine,
                                          1 + std::uint32_t(dice() % 8)));
       if (living.size() < 4)
@@ -232,8 +236,7 @@ TEST_CASE(
     auto reading = rt.spawn(note_all, other, &beside);
     auto sending = rt.spawn(broadcast_numbers, tx, INT_MAX);
     for (int i = 0; i < victims / 8; ++i) {
-      const fate mine{1 + static_cast<int>(dice() % 40),
-                      static_cast<decltype(fate::how)>(dice() % 4)};
+      const auto mine = draw_fate(dice, 40);
       const auto who = rt.system().spawn(
         [rx, &all, mine](event_based_actor* self, std::uint32_t credit) {
           victim(self, *rx, &all, mine, credit);

@@ -174,14 +174,12 @@ TEST_CASE(
       std::string got;
       test.run(where, given, false, [&] {
         const auto token = test.stop.get_token();
-        if (!limited) {
-          auto result = test.rx.blocking_receive(token);
+        const auto seen = [&](const auto& result) {
           got = result ? *result : "";
           return ending_of(result);
-        }
-        auto result = test.rx.blocking_receive_for(1ms, token);
-        got = result ? *result : "";
-        return ending_of(result);
+        };
+        return limited ? seen(test.rx.blocking_receive_for(1ms, token))
+                       : seen(test.rx.blocking_receive(token));
       });
       CHECK(test.came);
       const auto should = expected(given, where, false);
@@ -209,14 +207,12 @@ TEST_CASE(
       std::string back;
       test.run(where, given, true, [&] {
         const auto token = test.stop.get_token();
-        if (!limited) {
-          auto result = test.tx.blocking_send("mine", token);
+        const auto seen = [&](auto result) {
           back = result ? "" : std::move(result).value();
           return ending_of(result);
-        }
-        auto result = test.tx.blocking_send_for("mine", 1ms, token);
-        back = result ? "" : std::move(result).value();
-        return ending_of(result);
+        };
+        return limited ? seen(test.tx.blocking_send_for("mine", 1ms, token))
+                       : seen(test.tx.blocking_send("mine", token));
       });
       CHECK(test.came);
       const auto should = expected(given, where, true);
