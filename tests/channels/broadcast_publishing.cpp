@@ -124,8 +124,7 @@ void send_past(odd_one kind, std::size_t place) {
 
 TEST_CASE(
   "an item reaches everybody once, when one of them waits, is full or has "
-  "left, "
-  "wherever that one stands (F-07, B-10)") {
+  "left, wherever that one stands (F-07, B-10)") {
   const auto kind
     = GENERATE(odd_one::waits, odd_one::is_full, odd_one::has_left);
   for (std::size_t place = 0; place < 4; ++place) {
@@ -225,8 +224,7 @@ TEST_CASE(
 
 TEST_CASE(
   "a sender that waits for one looks again at those it had seen room with, "
-  "when "
-  "they change or another takes their place (B-12)") {
+  "when they change or another takes their place (B-12)") {
   const bool changes = GENERATE(false, true);
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_broadcast<int>(rt);
@@ -252,8 +250,7 @@ TEST_CASE(
 
 TEST_CASE(
   "a receiver that comes, or is waited for from now on, holds no more than "
-  "fits "
-  "(B-12)") {
+  "fits (B-12)") {
   const bool changes = GENERATE(false, true);
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_broadcast<int>(rt);
@@ -390,9 +387,8 @@ std::unique_ptr<in_hand> take_in_hand(const broadcast_receiver<int>& rx) {
 } // namespace
 
 TEST_CASE(
-  "a receiver that is waited for holds no more than fits, as long as nothing "
-  "comes "
-  "back (B-12)") {
+  "a receiver that is waited for holds no more than fits, as long as "
+  "nothing comes back (B-12)") {
   const auto capacity = GENERATE(1, 3, 8);
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_broadcast<int>(rt, {.capacity = 100});
@@ -413,9 +409,8 @@ TEST_CASE(
 }
 
 TEST_CASE(
-  "an item that comes back to a full receiver costs nobody an item, however "
-  "much "
-  "fitted before it came (B-12)") {
+  "an item that comes back to a full receiver costs nobody an item, "
+  "however much fitted before it came (B-12)") {
   runtime rt{{.workers = 1}};
   auto [tx, rx] = make_broadcast<int>(rt, {.overflow = overflow::wait});
   rx.close();
@@ -447,9 +442,8 @@ TEST_CASE(
 }
 
 TEST_CASE(
-  "an item that comes back while another one is being published costs nobody "
-  "an "
-  "item, wherever that receiver stands (B-12)") {
+  "an item that comes back while another one is being published costs "
+  "nobody an item, wherever that receiver stands (B-12)") {
   const auto place = GENERATE(0U, 1U, 2U, 3U);
   const bool quickly = GENERATE(false, true);
   INFO("place " << place << ", quickly " << quickly);

@@ -156,9 +156,8 @@ TEST_CASE(
 }
 
 TEST_CASE(
-  "a member removed while next() has its item in hand stays until that event "
-  "has "
-  "been seen (F-58)") {
+  "a member removed while next() has its item in hand stays until that "
+  "event has been seen (F-58)") {
   // The short way holds no lock then: all that keeps the member is that it is busy.
   runtime rt{{.workers = 1}};
   std::atomic<int> state{stuck_in_move::free};

@@ -210,8 +210,7 @@ TEST_CASE("who wants a lock does not wait for who is inside another") {
 
 TEST_CASE(
   "who ends a bias waits for its owner, which is about to look whether it "
-  "still "
-  "has it") {
+  "still has it") {
   const bool nested = GENERATE(false, true);
   biased_lock lock;
   std::atomic<bool> inside{false};

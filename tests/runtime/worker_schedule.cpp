@@ -232,9 +232,8 @@ TEST_CASE(
 }
 
 TEST_CASE(
-  "a timer that is armed when another has fired what the keeper of the time "
-  "slept "
-  "for fires") {
+  "a timer that is armed when another has fired what the keeper of the "
+  "time slept for fires") {
   // Until the keeper says so again it is taken to wake at a time that has passed: who
   // arms wakes nobody, and all hangs on the keeper's second look.
   struct listener {
@@ -320,9 +319,8 @@ TEST_CASE("when the keeper of the time is stuck in a job another keeps it") {
 // -- the watch and a run-next slot ---------------------------------------------
 
 TEST_CASE(
-  "the watch that comes for a job while its owner empties the slot leaves it "
-  "to "
-  "the owner") {
+  "the watch that comes for a job while its owner empties the slot leaves "
+  "it to the owner") {
   // The owner stands still between its look whether it is being robbed and the
   // emptying. (Without a process barrier it does that by an exchange.)
   static std::atomic<int> rests;
@@ -462,9 +460,8 @@ TEST_CASE(
 }
 
 TEST_CASE(
-  "a worker does not fall asleep over the jobs it gave up, when the other fell "
-  "asleep "
-  "just before") {
+  "a worker does not fall asleep over the jobs it gave up, when the other "
+  "fell asleep just before") {
   // The other has looked at the global queue for the last time when the jobs come
   // there, and the watch it keeps ends when nothing runs.
   std::atomic<int> ran{0};
